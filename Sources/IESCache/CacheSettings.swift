@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+package import SystemPackage
+
+/// How a block cache is set up.
+package struct CacheSettings: Sendable {
+    /// The cache directory; created with mode 0700 where absent (its parents too).
+    package var directory: FilePath
+    /// The most bytes the cache may take; `nil` for a tenth of the disk, at least 1 GiB.
+    package var limit: Int64?
+    /// The part of the disk that is left free, 0 to 1.
+    package var keptFree = 0.05
+    /// In bytes, a multiple of 4,096. Holds for results seen from now on; others keep theirs.
+    package var blockSize = 1 << 20
+    /// Says who uses the cache, for the message that a second user gets: the mountpoint.
+    package var owner: String
+    /// A descriptor that holds the cache's lock (see `CacheLock`), kept open by whoever gave it. `nil`: the cache locks
+    /// and unlocks the directory itself.
+    package var lockDescriptor: Int32?
+    /// Threads that verify blocks and read from the disk.
+    package var ioThreads = 4
+    /// How late a finished block may reach the index.
+    package var indexDelay: Duration = .milliseconds(200)
+    /// How many finished blocks reach the index at once, at the latest.
+    package var indexBatch = 64
+    /// The time, in seconds since 1970.
+    package var now: @Sendable () -> Int64 = { CacheSettings.systemTime() }
+
+    package init(directory: FilePath, owner: String) {
+        self.directory = directory
+        self.owner = owner
+    }
+
+    private static func systemTime() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How full the cache is, and what it has been through since it was opened. All sizes are in bytes.
+package struct CacheUsage: Hashable, Sendable {
+    /// The configured limit.
+    package var limit: Int64
+    /// What the limit comes to while the disk must keep a part of itself free; at most `limit`.
+    package var effectiveLimit: Int64
+    /// Taken by blocks, and by parts of blocks, in whole pages of 4,096.
+    package var used: Int64
+    /// Free on the disk, as last seen.
+    package var diskFree: Int64
+    /// Blocks whose checksum did not hold, and which were dropped.
+    package var damagedBlocks: Int
+    /// Blocks whose checksum was checked and held.
+    package var verifiedBlocks: Int
+    /// Times the index was set aside and begun anew.
+    package var replacedIndexes: Int
+}
