@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "IESSimulator",
             dependencies: [
-                "IESService", httpTypes, logging,
+                "CCrypto", "IESService", httpTypes, logging,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
