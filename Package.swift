@@ -39,7 +39,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
-        .target(name: "IESService", dependencies: ["CCrypto", httpTypes, system], swiftSettings: strict),
+        .target(name: "IESService", dependencies: ["CCrypto", httpTypes, logging, system], swiftSettings: strict),
         .target(
             name: "IESTransport", dependencies: ["CCurl", "IESService", httpTypes, logging, system],
             swiftSettings: strict),
@@ -67,7 +67,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "IESServiceTests", dependencies: ["IESService", httpTypes],
+            name: "IESServiceTests", dependencies: ["IESService", httpTypes, logging, system],
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
             name: "IESTransportTests", dependencies: ["IESTransport", "IESService", "IESSimulator", httpTypes],
