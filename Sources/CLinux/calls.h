@@ -3,6 +3,7 @@
 #define IES_LINUX_CALLS_H
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -23,6 +24,9 @@ static const int ies_SEEK_HOLE = 4;
 // close_range(2), pipe2(2)
 extern int close_range(unsigned int first, unsigned int last, int flags);
 extern int pipe2(int descriptors[2], int flags);
+
+// pthread_setname_np(3)
+extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // posix_spawn(3)
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

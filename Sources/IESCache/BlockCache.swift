@@ -1,60 +1,176 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Logging
+import Synchronization
+import SystemPackage
 
 /// Results' bytes on the local disk, in blocks with checksums, and what is known of the results.
+///
+/// Locks, in the order in which they can be held together: `adding` or `loading`, a file's own (see `CacheFile`), then
+/// `files` or `known` alone. The index is used with any of them held but `files` and `known`.
 package final class BlockCache: Sendable {
+    let core: CacheCore
+    /// The lock, if it is ours to release.
+    private let ownLock: FileDescriptor?
+    private let adding = Mutex(())
+    private let known = Mutex<[ResultKey: ResultRecord]>([:])
+    private let inodes = Mutex(InodeNumbers())
+    let loading = Mutex(())
+    let files = Mutex(OpenFiles())
+
     /// Opens the cache directory, creating it where absent. Does not scan it.
     ///
     /// A damaged index or one of another format is set aside, with one warning, and begun anew.
     package init(_ settings: CacheSettings, logger: Logger) throws(CacheError) {
-        preconditionFailure("TODO")
+        precondition(settings.blockSize > 0 && settings.blockSize % 4096 == 0, "a block is a multiple of 4,096 bytes")
+        let directory = CacheDirectory(path: settings.directory)
+        var ownLock: FileDescriptor?
+        if let descriptor = settings.lockDescriptor {
+            try directory.prepare()
+            try CacheLock.lock(FileDescriptor(rawValue: descriptor), in: directory, owner: settings.owner)
+        } else {
+            ownLock = try CacheLock.acquire(settings.directory, owner: settings.owner)
+        }
+        self.ownLock = ownLock
+        var opened: Index?
+        do throws(CacheError) {
+            let index = try Index(directory, settings: settings, logger: logger)
+            opened = index
+            core = CacheCore(
+                settings: settings, directory: directory, index: index,
+                ledger: try Ledger(settings, used: index.usedAtStart),
+                threads: try WorkerThreads(count: max(1, settings.ioThreads), name: "iesfs-disk"), logger: logger)
+        } catch {
+            opened?.close(isClean: false)
+            try? ownLock?.close()
+            throw error
+        }
+        core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
+        _ = core.threads.submit { [weak self] in self?.tidy() }
     }
 
+    deinit { close() }
+
     /// The newest version seen of `key`; from memory after the first success.
-    package func latest(_ key: ResultKey) throws(CacheError) -> ResultRecord? { preconditionFailure("TODO") }
+    package func latest(_ key: ResultKey) throws(CacheError) -> ResultRecord? {
+        if let record = known.withLock({ $0[key] }) { return record }
+        guard let record = try core.index.latest(key) else { return nil }
+        return known.withLock { known in
+            // Another may have been added meanwhile.
+            if let newer = known[key] { return newer }
+            known[key] = record
+            return record
+        }
+    }
 
     /// The projects of which results are known, sorted.
-    package func projects() throws(CacheError) -> [String] { preconditionFailure("TODO") }
+    package func projects() throws(CacheError) -> [String] { try core.index.projects() }
 
     /// The newest version of each known result of `project`, sorted by task.
-    package func results(of project: String) throws(CacheError) -> [ResultRecord] { preconditionFailure("TODO") }
+    package func results(of project: String) throws(CacheError) -> [ResultRecord] {
+        try core.index.results(of: project)
+    }
 
     /// Records `new` as the next version of its key. Kept in the index for good.
-    package func add(_ new: NewResult) throws(CacheError) -> ResultRecord { preconditionFailure("TODO") }
-
-    /// The data of one version: always the same object for the same version, as long as someone holds it.
-    ///
-    /// Reads the index and the data file's status. It holds an open descriptor while it lives.
-    package func file(for record: ResultRecord) throws(CacheError) -> CacheFile { preconditionFailure("TODO") }
+    package func add(_ new: NewResult) throws(CacheError) -> ResultRecord {
+        try add(new, id: .random()) { _ in [] }
+    }
 
     /// Takes a body of unknown length for `key`.
-    package func spool(for key: ResultKey) throws(CacheError) -> Spool { preconditionFailure("TODO") }
+    package func spool(for key: ResultKey) throws(CacheError) -> Spool {
+        if core.isClosed { throw .closed }
+        let id = VersionID.random()
+        files.withLock { _ = $0.spools.insert(id) }
+        do throws(CacheError) {
+            return Spool(key, id, cache: self, data: try DataFile(core.directory.dataFile(id), isNew: true))
+        } catch {
+            files.withLock { _ = $0.spools.remove(id) }
+            throw error
+        }
+    }
 
     /// The inode number of `path` in its `variant` (a content version, a refusal): the one it got first, else
     /// `preferred`, else the next that is free. Never 0 or 1. Reaches the index within `indexDelay`.
     package func inodeNumber(path: String, variant: String, preferred: UInt64) throws(CacheError) -> UInt64 {
-        preconditionFailure("TODO")
+        let (number, isNew) = try inodes.withLock { inodes throws(CacheError) in
+            try inodes.number(of: path, variant, preferred: preferred, in: core.index)
+        }
+        if isNew { core.index.enqueue(.inode(number, path: path, variant: variant)) }
+        return number
     }
 
     /// What `inodeNumber` gave `number` to.
     package func path(ofInode number: UInt64) throws(CacheError) -> (path: String, variant: String)? {
-        preconditionFailure("TODO")
+        if let owner = inodes.withLock({ $0.owner(of: number) }) { return owner }
+        return try core.index.owner(ofInode: number)
     }
 
     /// Keeps the last task list of `project`, as opaque bytes. Reaches the index within `indexDelay`.
-    package func storeTasks(_ json: [UInt8], of project: String) { preconditionFailure("TODO") }
+    package func storeTasks(_ json: [UInt8], of project: String) {
+        core.index.enqueue(.tasks(json, project: project, at: core.settings.now()))
+    }
 
     /// The last list kept for `project`.
-    package func tasks(of project: String) throws(CacheError) -> [UInt8]? { preconditionFailure("TODO") }
+    package func tasks(of project: String) throws(CacheError) -> [UInt8]? {
+        // A list that is still queued is the last one; should the disk be full, the one before has to do.
+        try? core.index.commit()
+        return try core.index.tasks(of: project)
+    }
 
     /// From memory: never waits for the disk.
-    package func usage() -> CacheUsage { preconditionFailure("TODO") }
+    package func usage() -> CacheUsage {
+        if core.ledger.claimRefresh() { _ = core.threads.submit { [core] in core.ledger.refresh() } }
+        return core.ledger.usage(replacedIndexes: core.index.replacements)
+    }
 
     /// Brings the index up to date with everything that was finished before the call.
-    package func flush() throws(CacheError) { preconditionFailure("TODO") }
+    package func flush() throws(CacheError) { try core.index.commit() }
 
     /// Syncs the data, records the clean stop, and unlocks. A second call does nothing. Afterwards nothing can be written;
-    /// bytes that were readable stay so for those who hold the file.
-    package func close() { preconditionFailure("TODO") }
+    /// bytes of held blocks that were readable stay so for those who hold the file.
+    package func close() {
+        guard core.claimClose() else { return }
+        core.threads.stop()
+        let isClean = recordCleanStop()
+        core.index.close(isClean: isClean)
+        // The lock goes last: whoever gets it finds everything written.
+        try? ownLock?.close()
+    }
+}
+
+extension BlockCache {
+    /// - Parameter content: What else is to be recorded with the version, or not at all.
+    func add(
+        _ new: NewResult, id: VersionID, with content: (VersionID) -> [IndexChange]
+    ) throws(CacheError) -> ResultRecord {
+        precondition(new.size >= 0, "a size is not negative")
+        return try adding.withLock { _ throws(CacheError) in
+            if core.isClosed { throw .closed }
+            let version = (try latest(new.key)?.version ?? -1) + 1
+            let record = ResultRecord(
+                key: new.key, version: version, size: new.size, details: new.details, id: id,
+                blockSize: core.settings.blockSize)
+            try core.index.commit([.version(record, usedAt: core.settings.now())] + content(id))
+            known.withLock { $0[new.key] = record }
+            return record
+        }
+    }
+
+    /// What is in memory, for an index that was begun anew.
+    private func snapshot() -> [IndexChange] {
+        let live = files.withLock { Array($0.live.values) }
+        let records = Set(known.withLock { Array($0.values) }).union(live.map(\.record))
+        let time = core.settings.now()
+        var changes = records.sorted { $0.version < $1.version }.map { IndexChange.version($0, usedAt: time) }
+        for file in live {
+            for (block, checksum) in file.state.withLock({ $0.map.checksums }) {
+                changes.append(.block(file.record.id, block, checksum, charge: 0))
+            }
+        }
+        return changes + inodes.withLock { $0.changes }
+    }
+}
+
+extension VersionID {
+    static func random() -> VersionID { VersionID(rawValue: .random(in: 1...Int64.max)) }
 }

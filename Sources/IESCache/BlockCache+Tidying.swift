@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import Logging
+import Synchronization
+import SystemPackage
+
+extension BlockCache {
+    /// What is to be done some time after the start, on a thread of the cache's own; ends early when the cache is closed.
+    func tidy() {
+        removeOldSetAsides()
+        guard !core.index.stoppedCleanly else { return }
+        do throws(CacheError) {
+            core.ledger.release(-(try core.index.recount()))
+            try removeUnknownFiles()
+        } catch {
+            core.logger.warning("the cache could not be tidied", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Keeps the last index that was set aside, for whoever looks into it.
+    private func removeOldSetAsides() {
+        guard let names = try? CacheDirectory.names(in: core.directory.asideParent) else { return }
+        for name in names.sorted(by: { Double($0) ?? 0 < Double($1) ?? 0 }).dropLast() {
+            if core.isClosed { return }
+            CacheDirectory.remove(core.directory.asideParent.appending(name))
+        }
+    }
+
+    /// Removes data files that the index does not know: after a crash, those of bodies of unknown length, and those
+    /// whose record did not get to the disk.
+    private func removeUnknownFiles() throws(CacheError) {
+        for fan in try CacheDirectory.names(in: core.directory.data) {
+            let directory = core.directory.data.appending(fan)
+            guard let names = try? CacheDirectory.names(in: directory) else { continue }
+            for name in names {
+                if core.isClosed { return }
+                guard let number = UInt64(name, radix: 16) else { continue }
+                let id = VersionID(rawValue: Int64(bitPattern: number))
+                // In this order: a body of unknown length gets its record before it stops being one.
+                if files.withLock({ $0.live[id] != nil || $0.spools.contains(id) }) { continue }
+                if try core.index.contains(id) { continue }
+                _ = directory.appending(name).withPlatformString { unlink($0) }
+            }
+        }
+    }
+}

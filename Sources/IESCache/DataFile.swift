@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import SystemPackage
+
+/// What tells whether a data file was touched.
+struct FileStatus: Hashable, Sendable {
+    var size: Int64
+    var inode: UInt64
+    var modified: Timestamp
+    var changed: Timestamp
+    /// Disk space in bytes; not compared.
+    var allocated: Int64
+
+    static func == (left: Self, right: Self) -> Bool {
+        left.size == right.size && left.inode == right.inode && left.modified == right.modified
+            && left.changed == right.changed
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(inode)
+        hasher.combine(changed)
+    }
+}
+
+/// One open data file: every system call on cached data is here.
+struct DataFile: ~Copyable, Sendable {
+    let path: FilePath
+    private let descriptor: Int32
+
+    /// Opens the file, creating it where absent with mode 0600. `isNew` refuses one that exists.
+    init(_ path: FilePath, isNew: Bool = false) throws(CacheError) {
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (isNew ? O_EXCL : 0)
+        var descriptor = path.withPlatformString { open($0, flags, 0o600) }
+        if descriptor < 0, errno == ENOENT {
+            _ = path.removingLastComponent().withPlatformString { mkdir($0, 0o700) }
+            descriptor = path.withPlatformString { open($0, flags, 0o600) }
+        }
+        guard descriptor >= 0 else { throw .failed(to: "open", path, Errno(rawValue: errno)) }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// Writes all of `bytes`.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CacheError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
+                throw .failed(to: "write to", path, count == 0 ? .ioError : Errno(rawValue: errno))
+            }
+        }
+    }
+
+    /// Reads until `buffer` is full or the file ends, and waits for the disk.
+    /// - Returns: How many bytes were read.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(CacheError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+            if count > 0 {
+                done += count
+            } else if count == 0 {
+                break
+            } else if errno != EINTR {
+                throw .failed(to: "read", path, Errno(rawValue: errno))
+            }
+        }
+        return done
+    }
+
+    /// Reads what is in memory.
+    /// - Returns: Whether that was all of `buffer`.
+    func readNow(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
+        var done = 0
+        while done < buffer.count {
+            var vector = iovec(iov_base: buffer.baseAddress! + done, iov_len: buffer.count - done)
+            let count = preadv2(descriptor, &vector, 1, off_t(offset) + off_t(done), ies_RWF_NOWAIT)
+            if count <= 0 { return false }
+            done += count
+        }
+        return true
+    }
+
+    func status() throws(CacheError) -> FileStatus {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .failed(to: "stat", path, Errno(rawValue: errno)) }
+        return FileStatus(
+            size: Int64(status.st_size), inode: UInt64(status.st_ino),
+            modified: Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int32(status.st_mtim.tv_nsec)),
+            changed: Timestamp(seconds: Int64(status.st_ctim.tv_sec), nanoseconds: Int32(status.st_ctim.tv_nsec)),
+            allocated: Int64(status.st_blocks) * 512)
+    }
+
+    /// Brings the data to the disk.
+    func sync() throws(CacheError) {
+        guard fdatasync(descriptor) == 0 else { throw .failed(to: "sync", path, Errno(rawValue: errno)) }
+    }
+
+    /// Gives the space of `range` back, where the file system can.
+    func punch(_ range: Range<Int64>) {
+        if range.isEmpty { return }
+        _ = fallocate(
+            descriptor, ies_FALLOC_FL_PUNCH_HOLE | ies_FALLOC_FL_KEEP_SIZE, off_t(range.lowerBound),
+            off_t(range.upperBound - range.lowerBound))
+    }
+}
