@@ -72,7 +72,7 @@ let package = Package(
         .testTarget(
             name: "IESTransportTests", dependencies: ["IESTransport", "IESService", "IESSimulator", httpTypes],
             swiftSettings: strict),
-        .testTarget(name: "IESCacheTests", dependencies: ["IESCache", grdb, system], swiftSettings: strict),
+        .testTarget(name: "IESCacheTests", dependencies: ["IESCache", grdb, logging, system], swiftSettings: strict),
         .testTarget(
             name: "IESFetchTests", dependencies: ["IESFetch", "IESCache", "IESService", "IESSimulator", system],
             swiftSettings: strict),
