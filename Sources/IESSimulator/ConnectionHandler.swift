@@ -74,6 +74,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         isBusy = true
         let next = queue.removeFirst()
         if ControlFront.handles(next.request) {
+            control.server.exempt(context.channel)
             let promise = context.eventLoop.makePromise(of: SimulatedResponse.self)
             promise.completeWithTask { [control] in await control.answer(next.request) }
             promise.futureResult.assumeIsolated().whenSuccess { response in

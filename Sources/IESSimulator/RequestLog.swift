@@ -96,6 +96,9 @@ package final class RequestLog: Sendable {
         state.withLock { Self.sent(in: $0, task: task) }
     }
 
+    /// The same for the results of all tasks.
+    package var bytesSent: Int64 { state.withLock { Self.sent(in: $0, task: nil) } }
+
     /// Calls being answered at this moment.
     package var openCount: Int { state.withLock { $0.open } }
 

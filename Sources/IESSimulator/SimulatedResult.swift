@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
+import Glibc
 package import IESService
 
 /// One import or export task and the file it leaves behind.
@@ -29,7 +30,7 @@ package struct SimulatedResult: Sendable {
     package var state: State
     package var mediaType: String?
     package var entityTag: EntityTag
-    /// `Last-Modified`; nil sends none.
+    /// `Last-Modified`; nil sends none. A file's own time of change takes its place.
     package var lastModified: Date?
     /// Told in `Content-Disposition`; nil sends none.
     package var filename: String?
@@ -67,6 +68,16 @@ package struct SimulatedResult: Sendable {
         case .text(let text): text
         case .none: nil
         }
+    }
+}
+
+extension SimulatedResult {
+    /// `Last-Modified` at this moment.
+    var modified: Date? {
+        guard lastModified != nil, case .file(let path) = content, let status = ContentReader.status(of: path) else {
+            return lastModified
+        }
+        return Date(timeIntervalSince1970: Double(status.st_mtim.tv_sec))
     }
 }
 

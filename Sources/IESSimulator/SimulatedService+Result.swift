@@ -32,8 +32,8 @@ extension SimulatedService {
         if case .entityTag(let other) = entityTag { etag = other }
         var fields: [HeaderField] = []
         if let etag { fields.append(HeaderField("ETag", etag)) }
-        if let time = result.lastModified { fields.append(HeaderField("Last-Modified", Times.http(time))) }
-        if isUnchanged(call, etag: etag, lastModified: result.lastModified) {
+        if let time = result.modified { fields.append(HeaderField("Last-Modified", Times.http(time))) }
+        if isUnchanged(call, etag: etag, lastModified: result.modified) {
             return SimulatedResponse(status: 304, fields: fields)
         }
         if let type = result.mediaType { fields.insert(HeaderField("Content-Type", type), at: 0) }
@@ -45,7 +45,7 @@ extension SimulatedService {
         }
         var range = ByteRange(call.request.fields.first("Range"), size: size)
         if call.behaviour.ranges == .ignored || span == .ignoredRange
-            || !admits(call, etag: etag, lastModified: result.lastModified)
+            || !admits(call, etag: etag, lastModified: result.modified)
         {
             range = .whole
         }

@@ -22,7 +22,7 @@ package final class SimulatedService: Sendable {
         var throttle = Throttle()
         /// `host:port` of the server's second port.
         var linkAuthority: String?
-        var initial: (results: [ResultID: SimulatedResult], order: [ResultID])?
+        var initial: (results: [ResultID: SimulatedResult], order: [ResultID], behaviour: Behaviour)?
     }
 
     package let log = RequestLog()
@@ -148,17 +148,18 @@ package final class SimulatedService: Sendable {
 
     // MARK: Starting over
 
-    /// Remembers the tasks there are; `reset` comes back to them.
-    package func markInitial() { state.withLock { $0.initial = ($0.results, $0.order) } }
+    /// Remembers the tasks and switches; `reset` comes back to them.
+    package func markInitial() { state.withLock { $0.initial = ($0.results, $0.order, $0.behaviour) } }
 
-    /// Takes back all faults, switches, lock-outs and the log, and the tasks to what `markInitial` saw.
+    /// Takes back all faults and lock-outs, forgets the log, and brings tasks and switches to what
+    /// `markInitial` saw (without it: the tasks stay, the switches get their defaults).
     package func reset() {
         state.withLock { state in
             state.faults.clear()
             state.behaviour = Behaviour()
             state.accounts.unlock()
             state.throttle = Throttle()
-            if let initial = state.initial { (state.results, state.order) = initial }
+            if let initial = state.initial { (state.results, state.order, state.behaviour) = initial }
         }
         log.reset()
     }

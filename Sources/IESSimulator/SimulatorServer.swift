@@ -22,6 +22,8 @@ package final class SimulatorServer: Sendable {
     private struct State {
         var listeners: [Listener] = []
         var connections: [ObjectIdentifier: any Channel] = [:]
+        /// Connections that brought orders; they survive an outage they asked for.
+        var controls: Set<ObjectIdentifier> = []
     }
 
     package let service: SimulatedService
@@ -50,6 +52,7 @@ package final class SimulatorServer: Sendable {
 
     /// Closes every port and connection.
     package func stop() async {
+        state.withLock { $0.controls.removeAll() }
         await suspend()
         state.withLock { $0.listeners.removeAll() }
     }
@@ -60,7 +63,7 @@ package final class SimulatorServer: Sendable {
         let (channels, connections) = state.withLock { state in
             let channels = state.listeners.compactMap(\.channel)
             for index in state.listeners.indices { state.listeners[index].channel = nil }
-            return (channels, Array(state.connections.values))
+            return (channels, state.connections.filter { !state.controls.contains($0.key) }.map(\.value))
         }
         for channel in channels { try? await channel.close() }
         for connection in connections { try? await Self.reset(connection) }
@@ -80,6 +83,10 @@ package final class SimulatorServer: Sendable {
     /// Resets every connection; the ports stay open.
     package func resetConnections() async {
         for connection in state.withLock({ Array($0.connections.values) }) { try? await Self.reset(connection) }
+    }
+
+    func exempt(_ channel: any Channel) {
+        state.withLock { _ = $0.controls.insert(ObjectIdentifier(channel)) }
     }
 
     /// Connections open at this moment.
@@ -111,7 +118,12 @@ package final class SimulatorServer: Sendable {
         service.log.connected()
         let key = ObjectIdentifier(channel)
         state.withLock { $0.connections[key] = channel }
-        channel.closeFuture.whenComplete { _ in self.state.withLock { _ = $0.connections.removeValue(forKey: key) } }
+        channel.closeFuture.whenComplete { _ in
+            self.state.withLock { state in
+                state.connections[key] = nil
+                state.controls.remove(key)
+            }
+        }
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes))
         try channel.pipeline.syncOperations.addHandler(decoder)
         try channel.pipeline.syncOperations.addHandler(
