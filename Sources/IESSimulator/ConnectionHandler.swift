@@ -21,6 +21,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var queue: [Incoming] = []
     private var sender: ResponseSender?
     private var isBusy = false
+    private var isCounted = false
 
     init(service: SimulatedService, control: ControlFront) {
         self.service = service
@@ -81,6 +82,8 @@ final class ConnectionHandler: ChannelInboundHandler {
                 self.send(response, number: nil, keepsAlive: next.keepsAlive, context)
             }
         } else {
+            if !isCounted { service.log.connected() }
+            isCounted = true
             let (number, response) = service.answer(next.request)
             send(response, number: number, keepsAlive: next.keepsAlive, context)
         }

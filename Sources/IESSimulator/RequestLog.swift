@@ -105,7 +105,7 @@ package final class RequestLog: Sendable {
     /// The most calls that were ever open together since the last reset.
     package var highestOpenCount: Int { state.withLock { $0.highestOpen } }
 
-    /// Connections accepted since the last reset.
+    /// Connections that brought a call since the last reset.
     package var connectionCount: Int { state.withLock { $0.connections } }
 
     /// Forgets every call; those still open are not counted any more.

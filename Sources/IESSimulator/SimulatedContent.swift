@@ -49,6 +49,14 @@ package enum SimulatedContent: Sendable, Hashable {
         return Hex.text(digest.finish())
     }
 
+    /// The fingerprint where it cannot change by itself.
+    var lastingFingerprint: String? {
+        switch self {
+        case .bytes, .generated: fingerprint
+        case .file: nil
+        }
+    }
+
     /// What a strong entity tag is made from: changes when the bytes do.
     var fingerprint: String {
         switch self {

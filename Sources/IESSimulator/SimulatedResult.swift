@@ -26,7 +26,11 @@ package struct SimulatedResult: Sendable {
     package var task: TaskID
     /// `task_name` of the list.
     package var name: String
-    package var content: SimulatedContent
+    package var content: SimulatedContent {
+        didSet { fingerprint = content.lastingFingerprint }
+    }
+    /// Made once for bytes in memory, since it takes reading them all.
+    private var fingerprint: String?
     package var state: State
     package var mediaType: String?
     package var entityTag: EntityTag
@@ -51,6 +55,7 @@ package struct SimulatedResult: Sendable {
         self.task = task
         self.name = name ?? "task \(task)"
         self.content = content
+        fingerprint = content.lastingFingerprint
         self.state = state
         self.mediaType = mediaType
         self.entityTag = entityTag
@@ -64,7 +69,7 @@ package struct SimulatedResult: Sendable {
     /// The `ETag` field's value.
     package var etag: String? {
         switch entityTag {
-        case .automatic: "\"\(content.fingerprint)\(revision == 0 ? "" : "-r\(revision)")\""
+        case .automatic: "\"\(fingerprint ?? content.fingerprint)\(revision == 0 ? "" : "-r\(revision)")\""
         case .text(let text): text
         case .none: nil
         }

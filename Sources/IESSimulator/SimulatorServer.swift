@@ -115,7 +115,6 @@ package final class SimulatorServer: Sendable {
     }
 
     private func adopt(_ channel: any Channel) throws {
-        service.log.connected()
         let key = ObjectIdentifier(channel)
         state.withLock { $0.connections[key] = channel }
         channel.closeFuture.whenComplete { _ in
