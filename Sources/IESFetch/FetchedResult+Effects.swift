@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IESCache
+import IESService
+import Synchronization
+
+/// The plan's actions are carried out in two steps: under the lock what is state, then, without it, what calls others.
+extension FetchedResult {
+    /// What a plan's actions come to, to be done when no lock is held.
+    struct Effects {
+        var starts: [Download] = []
+        var stops: [Download] = []
+        var answers: [(Fetching.Continuation, Result<Void, FetchError>)] = []
+        var resumed: Download?
+
+        static func answer(
+            _ continuation: Fetching.Continuation, _ result: Result<Void, FetchError>
+        ) -> Effects {
+            Effects(answers: [(continuation, result)])
+        }
+
+        mutating func merge(_ other: Effects) {
+            starts += other.starts
+            stops += other.stops
+            answers += other.answers
+        }
+    }
+
+    func carryOut(_ actions: [FetchPlan.Action], _ fetching: inout Fetching) -> Effects {
+        var effects = Effects()
+        for action in actions {
+            switch action {
+            case .start(let id, let range):
+                let download = Download(id, range: range, of: self)
+                fetching.downloads[id] = download
+                effects.starts.append(download)
+            case .stop(let id):
+                if let download = fetching.downloads.removeValue(forKey: id) { effects.stops.append(download) }
+            case .finish(let read):
+                fetching.lastFailure = nil
+                if let waiting = fetching.waiting.removeValue(forKey: read) {
+                    effects.answers.append((waiting.continuation, .success(())))
+                }
+            case .fail(let read, let error):
+                fetching.lastFailure = error
+                if let waiting = fetching.waiting.removeValue(forKey: read) {
+                    effects.answers.append((waiting.continuation, .failure(error)))
+                }
+            }
+        }
+        return effects
+    }
+
+    func perform(_ effects: Effects) {
+        for (continuation, result) in effects.answers { continuation.resume(returning: result) }
+        for download in effects.stops { download.stop() }
+        effects.resumed?.resume()
+        for download in effects.starts { start(download) }
+    }
+
+    private func start(_ download: Download) {
+        let isWhole = fetching.withLock { $0.plan.isStream }
+        Task {
+            var failure: ServiceFailure?
+            do throws(ServiceFailure) {
+                try await source.fetch(
+                    id, range: isWhole ? nil : download.range, ifRange: record.validator, into: download)
+            } catch {
+                failure = error
+            }
+            download.finished(failure)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import IESCache
+package import IESService
+import Synchronization
+
+/// One version of a result: what of it is held, and the downloads that bring the rest. All handles share it.
+package final class FetchedResult: Sendable {
+    /// What `user.ies.state` says.
+    package enum State: String, Sendable { case remote, partial, cached }
+
+    package let id: ResultID
+    package let record: ResultRecord
+    let file: CacheFile
+    let source: SegmentSource
+    let settings: FetchSettings
+    /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
+    let fetching: Mutex<Fetching>
+    /// A waiting read must be looked at by the deadline timer.
+    private let deadlines: Deadlines
+    let onChange: @Sendable (FetchedResult) -> Void
+
+    init(
+        id: ResultID, file: CacheFile, source: SegmentSource, isStream: Bool, settings: FetchSettings,
+        deadlines: Deadlines, onChange: @escaping @Sendable (FetchedResult) -> Void
+    ) {
+        self.id = id
+        record = file.record
+        self.file = file
+        self.source = source
+        self.settings = settings
+        self.deadlines = deadlines
+        self.onChange = onChange
+        fetching = Mutex(
+            Fetching(plan: FetchPlan(size: file.record.size, isStream: isStream, limit: settings.downloadsPerResult)))
+    }
+
+    /// In bytes.
+    package var size: Int64 { record.size }
+    /// Bytes in the cache.
+    package var cachedBytes: Int64 { file.heldBytes }
+
+    package var state: State {
+        if file.isComplete { return .cached }
+        return file.heldBytes > 0 ? .partial : .remote
+    }
+
+    /// The last failure of a read; nil after the next success.
+    package var lastFailure: FetchError? { fetching.withLock { $0.lastFailure } }
+    /// Whether the server has another content now.
+    package var isChanged: Bool { fetching.withLock { $0.isChanged } }
+
+    // MARK: Reading
+
+    /// Fills `buffer` from `offset`, in full up to the end of the file, and returns the count. Nil: it must
+    /// wait, see `prepare`. Never waits for the network or the disk.
+    package func readNow(at offset: Int64, into buffer: inout MutableRawSpan) -> Int? {
+        guard case .read(let count) = file.readNow(at: offset, into: &buffer) else { return nil }
+        return count
+    }
+
+    /// Waits until `readNow` can answer for `range`, at most `timeout` without a byte arriving.
+    ///
+    /// Cancelling the task ends the wait at once with `.cancelled`; the download lingers.
+    package func prepare(_ range: Range<Int64>, for stream: ReadStream? = nil) async throws(FetchError) {
+        let range = range.clamped(to: 0..<size)
+        stream?.note(range)
+        guard !range.isEmpty else { return }
+        do throws(CacheError) {
+            try await file.prepare(range)
+        } catch {
+            throw FetchError(error)
+        }
+        // Verification may have dropped blocks, so what is missing is asked only now.
+        guard !file.missing(in: range).isEmpty else { return }
+        let read = fetching.withLock { fetching in
+            defer { fetching.nextRead += 1 }
+            return fetching.nextRead
+        }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                begin(read, range, stream, continuation)
+            }
+        } onCancel: {
+            cancel(read)
+        }
+        try result.get()
+        do throws(CacheError) {
+            try await file.prepare(range)
+        } catch {
+            throw FetchError(error)
+        }
+    }
+
+    /// Says of an open file what it reads, so that its downloads keep ahead of it.
+    package func makeStream() -> ReadStream {
+        let held = fetching.withLock { fetching in
+            fetching.openStreams += 1
+            return fetching.releaseHold()
+        }
+        held?.resume()
+        return ReadStream(of: self, maximum: settings.readAhead)
+    }
+
+    private func begin(
+        _ read: Int, _ range: Range<Int64>, _ stream: ReadStream?,
+        _ continuation: Fetching.Continuation
+    ) {
+        let ahead = stream?.window ?? 0
+        let now = ContinuousClock.now
+        let effects = fetching.withLock { fetching -> Effects in
+            guard !Task.isCancelled else { return .answer(continuation, .failure(.cancelled)) }
+            let missing = file.missing(in: range.lowerBound..<min(size, range.upperBound + ahead))
+            guard let first = missing.first, first.lowerBound < range.upperBound else {
+                return .answer(continuation, .success(()))
+            }
+            if fetching.isChanged { return .answer(continuation, .failure(.changed)) }
+            if let known = fetching.failure(in: missing, now: now) { return .answer(continuation, .failure(known)) }
+            fetching.waiting[read] = Fetching.Waiting(
+                continuation: continuation, deadline: now + settings.timeout, stream: stream.map(ObjectIdentifier.init))
+            let held = fetching.releaseHold()
+            var effects = carryOut(fetching.plan.read(read, range: range, missing: missing), &fetching)
+            effects.resumed = held
+            return effects
+        }
+        perform(effects)
+        deadlines.watch(self)
+    }
+
+    private func cancel(_ read: Int) {
+        let waiting = fetching.withLock { fetching in
+            fetching.plan.cancel(read: read)
+            return fetching.waiting.removeValue(forKey: read)
+        }
+        waiting?.continuation.resume(returning: .failure(.cancelled))
+        lingerIfUnread()
+    }
+
+    /// Keeps the reading-ahead of `stream` under way.
+    func readAhead(_ target: Range<Int64>, least: Int64) {
+        let target = target.clamped(to: 0..<size)
+        guard !target.isEmpty, !file.isComplete else { return }
+        let effects = fetching.withLock { fetching -> Effects in
+            let now = ContinuousClock.now
+            let missing = file.missing(in: target)
+            guard !missing.isEmpty, !fetching.isChanged, fetching.failure(in: missing, now: now) == nil else {
+                return Effects()
+            }
+            return carryOut(fetching.plan.readAhead(missing, least: least), &fetching)
+        }
+        perform(effects)
+    }
+
+    // MARK: Readers that leave
+
+    func streamClosed() {
+        fetching.withLock { $0.openStreams -= 1 }
+        lingerIfUnread()
+    }
+
+    /// The reader of `stream` has closed a descriptor while its reads wait: unless it reads again, they are answered.
+    func readerLeft(_ stream: ReadStream) {
+        let left = fetching.withLock { fetching in
+            fetching.waiting.filter { $0.value.stream == ObjectIdentifier(stream) }.map(\.key)
+        }
+        guard !left.isEmpty else { return }
+        let generation = stream.generation
+        Task { [settings] in
+            try? await Task.sleep(for: settings.linger)
+            guard stream.generation == generation else { return }
+            for read in left { cancel(read) }
+        }
+    }
+
+    private func lingerIfUnread() {
+        let isUnread = fetching.withLock { $0.isUnread }
+        guard isUnread else { return }
+        Task { [settings] in
+            try? await Task.sleep(for: settings.linger)
+            dropIfUnread()
+        }
+    }
+
+    func dropIfUnread() {
+        let effects = fetching.withLock { fetching in
+            fetching.isUnread ? carryOut(fetching.plan.dropUnneeded(), &fetching) : Effects()
+        }
+        perform(effects)
+    }
+}
+
+extension ResultRecord {
+    var validator: Validator { Validator(etag: etag, lastModified: lastModified) }
+}
