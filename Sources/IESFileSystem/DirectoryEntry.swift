@@ -11,6 +11,6 @@ package struct DirectoryEntry: Sendable {
     /// The full answer for READDIRPLUS; nil for `.`, `..` and what has not been seen, which go out with
     /// node number 0. Once it is in a reply, pass this entry to `ResultFileSystem.remember`.
     package let entry: Entry?
-    /// What the number stands for, so that `remember` needs no second look.
-    let node: Node
+    /// What the number stands for, where there is an `entry`.
+    let record: InodeTable.Record?
 }

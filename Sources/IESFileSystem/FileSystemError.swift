@@ -43,4 +43,15 @@ package struct FailureDetails: Hashable, Sendable {
         self.message = message
         self.time = time
     }
+
+    /// Whether both say the same, at whatever time.
+    func isSame(as other: FailureDetails) -> Bool {
+        errno == other.errno && code == other.code && status == other.status && requestID == other.requestID
+            && message == other.message
+    }
+
+    /// Whether `other` is this failure once more: all who wait for one answer report it, at almost one time.
+    func isReportedTwice(by other: FailureDetails) -> Bool {
+        isSame(as: other) && abs(time.seconds - other.time.seconds) <= 1
+    }
 }

@@ -5,12 +5,14 @@ import IESService
 /// What an inode number stands for.
 ///
 /// Path and variant together make the number (`InodeNumber.preferred`), so equal nodes have equal
-/// numbers in every run.
+/// numbers in every run; and the node follows from them, so that a number found in the index only is
+/// understood.
 enum Node: Hashable, Sendable {
     case root
     case project(ProjectID)
+    /// The directory of symbolic links by file name.
     case links(of: ProjectID)
-    case link(ProjectID, name: String, target: TaskID)
+    case link(in: ProjectID, name: String, target: TaskID)
     /// One version of a result's content.
     case result(ResultID, version: Int)
     /// A result that was refused with a message of `size` bytes. Each size has a number of its own,
@@ -38,7 +40,7 @@ enum Node: Hashable, Sendable {
         }
     }
 
-    /// What tells apart the inodes one path may have.
+    /// What tells apart the inodes that one path may have.
     var variant: String {
         switch self {
         case .root, .project, .links, .statusDirectory, .status: ""
@@ -56,11 +58,41 @@ enum Node: Hashable, Sendable {
         }
     }
 
-    /// The result behind a file, for its attributes.
+    /// The result behind a file.
     var resultID: ResultID? {
         switch self {
         case .result(let id, _), .refused(let id, _): id
         default: nil
+        }
+    }
+}
+
+extension Node {
+    /// The node of a path and a variant, as `path` and `variant` give them; nil for any others.
+    init?(path: String, variant: String) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+        guard let node = Self.node(parts, variant), node.path == path, node.variant == variant else { return nil }
+        self = node
+    }
+
+    private static func node(_ parts: [String], _ variant: String) -> Node? {
+        if parts.isEmpty { return .root }
+        if parts[0] == statusDirectoryName {
+            return parts.count == 1 ? .statusDirectory : StatusFile(rawValue: parts[1]).map { .status($0) }
+        }
+        guard let project = ProjectID(rawValue: parts[0]) else { return nil }
+        if parts.count == 1 { return .project(project) }
+        if parts[1] == linksDirectoryName {
+            if parts.count == 2 { return .links(of: project) }
+            return TaskID(rawValue: variant).map { .link(in: project, name: parts[2], target: $0) }
+        }
+        guard let task = TaskID(rawValue: parts[1]) else { return nil }
+        let id = ResultID(project: project, task: task)
+        let words = variant.split(separator: " ")
+        switch (words.first, words.last.flatMap { Int64($0) }) {
+        case ("version", let number?): return .result(id, version: Int(number))
+        case ("refused", let number?): return .refused(id, size: number)
+        default: return nil
         }
     }
 }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import IESCache
+package import IESFetch
+package import IESService
+package import Logging
+import Synchronization
 import SystemPackage
 
 /// The file system: names, inodes, handles, attributes and errors; it knows nothing of FUSE.
@@ -8,108 +13,132 @@ import SystemPackage
 /// needs the network or the disk: call the async method of the same name, on a task of its own.
 /// Neither waits for the network on the caller's thread. Cancelling the task of an async method ends
 /// it with EINTR.
+///
+/// Each lock here is held alone, and never while another module is called.
 package final class ResultFileSystem: Sendable {
-    init() {}
+    let fetcher: ResultFetcher
+    let cache: BlockCache
+    let settings: FileSystemSettings
+    let lists: TaskLists
+    let links: LinkDirectories
+    let inodes = Mutex(InodeTable())
+    let handles = Mutex(HandleTable<OpenObject>())
+    let failures: SharedFailureBook
+    let endpoint: Endpoint
+    let moreStatus: @Sendable () -> [StatusLine]
+    let logger: Logger
+    let started: FileTime
+    let startedInstant: ContinuousClock.Instant
+    private let answered = Mutex<Set<ProjectID>>([])
+    private let invalidEntry = Mutex<@Sendable (InodeNumber, String) -> Void>({ _, _ in })
 
-    /// Looks up a name in a directory. Each success adds one look-up to the inode's count, which the
-    /// kernel takes back through `forget`; do so yourself when the reply could not be delivered.
-    package func lookUpNow(_ name: String, in parent: InodeNumber) throws(FileSystemError) -> Entry? {
-        throw Self.toCome
-    }
+    /// How many projects are listed because the service answered for them.
+    private static let mostAnswered = 1000
 
-    /// As `lookUpNow`, asking the service where needed; ends by the deadline.
-    package func lookUp(_ name: String, in parent: InodeNumber) async throws(FileSystemError) -> Entry {
-        throw Self.toCome
-    }
-
-    /// Takes back `lookUps` of an inode's count.
-    package func forget(_ inode: InodeNumber, lookUps: UInt64) {}
-
-    /// What `stat` shows, and for how long the kernel may keep it.
-    package func attributes(of inode: InodeNumber) throws(FileSystemError) -> (Attributes, Duration) {
-        throw Self.toCome
-    }
-
-    /// Where a symbolic link points.
-    package func readLink(_ inode: InodeNumber) throws(FileSystemError) -> String { throw Self.toCome }
-
-    /// Opens a file.
-    ///
-    /// - Parameter writing: The flags ask for more than reading (O_WRONLY, O_RDWR, O_TRUNC, O_APPEND): EROFS.
-    package func openNow(_ inode: InodeNumber, writing: Bool) throws(FileSystemError) -> OpenedFile? {
-        throw Self.toCome
-    }
-
-    /// As `openNow`, asking the service where needed; ends by the deadline.
-    package func open(_ inode: InodeNumber, writing: Bool) async throws(FileSystemError) -> OpenedFile {
-        throw Self.toCome
-    }
-
-    /// Fills `buffer` from `offset`, in full up to the end of the file, and returns the count; nil
-    /// when bytes are missing: call `prepareRead`, then this again.
-    package func readNow(
-        _ handle: HandleID, at offset: Int64, into buffer: inout MutableRawSpan
-    ) throws(FileSystemError) -> Int? {
-        throw Self.toCome
-    }
-
-    /// Waits until `readNow` can answer for these bytes.
-    package func prepareRead(_ handle: HandleID, at offset: Int64, count: Int) async throws(FileSystemError) {
-        throw Self.toCome
-    }
-
-    /// A descriptor of this handle was closed: with reads outstanding, their reader has left.
-    package func flush(_ handle: HandleID) {}
-
-    /// The last descriptor of this handle was closed. Harmless for a handle that is not open.
-    package func release(_ handle: HandleID) {}
-
-    /// Opens a directory: a snapshot of its names.
-    package func openDirectoryNow(_ inode: InodeNumber) throws(FileSystemError) -> HandleID? {
-        throw Self.toCome
-    }
-
-    /// As `openDirectoryNow`, asking the service for a project's tasks where needed.
-    package func openDirectory(_ inode: InodeNumber) async throws(FileSystemError) -> HandleID {
-        throw Self.toCome
-    }
-
-    /// Gives the names after `offset` (0 for all, else an entry's `nextOffset`), `.` and `..` included,
-    /// until `visit` returns false, which means that this entry was not taken.
-    package func readDirectory(
-        _ handle: HandleID, from offset: UInt64, _ visit: (DirectoryEntry) -> Bool
-    ) throws(FileSystemError) {
-        throw Self.toCome
-    }
-
-    /// Adds one look-up for an entry whose full answer went into a READDIRPLUS reply; nothing for one without.
-    package func remember(_ entry: DirectoryEntry) {}
-
-    /// Closes a directory. Harmless for a handle that is not open.
-    package func releaseDirectory(_ handle: HandleID) {}
-
-    /// The value of an extended attribute; ENODATA when there is none. The caller applies the kernel's size rules.
-    package func extendedAttribute(
-        _ name: String, of inode: InodeNumber
-    ) throws(FileSystemError) -> [UInt8] {
-        throw Self.toCome
-    }
-
-    /// The names of the extended attributes that have a value.
-    package func extendedAttributes(of inode: InodeNumber) throws(FileSystemError) -> [String] {
-        throw Self.toCome
-    }
-
-    /// What `df` shows, from memory.
-    package func statistics() -> FileSystemStatistics {
-        FileSystemStatistics(blockSize: 4096, totalBlocks: 1, freeBlocks: 1, files: 1, maximumNameLength: 255)
+    /// - Parameter status: Lines for `/.iesfs/status` that others know: credentials, passthrough, and so on.
+    package init(
+        fetcher: ResultFetcher, cache: BlockCache, client: ServiceClient, settings: FileSystemSettings,
+        status: @escaping @Sendable () -> [StatusLine] = { [] }, logger: Logger
+    ) {
+        self.fetcher = fetcher
+        self.cache = cache
+        self.settings = settings
+        self.logger = logger
+        endpoint = client.endpoint
+        moreStatus = status
+        started = settings.now()
+        startedInstant = settings.instant()
+        links = LinkDirectories(cache: cache)
+        let failures = SharedFailureBook()
+        self.failures = failures
+        let (now, timeout) = (settings.now, settings.timeout)
+        lists = TaskLists(client: client, cache: cache, settings: settings, logger: logger) { project, failure in
+            failures.book.withLock { book in
+                guard let failure else { return book.listSucceeded(project) }
+                book.listFailed(project, FailureDetails(.service(failure), timeout: timeout, time: now()))
+            }
+        }
+        fetcher.onChange = { [weak self] id in self?.changed(id) }
+        fetcher.modified = { [lists] id in
+            lists.task(id)?.endDate.map { FileTime($0) }.map {
+                Timestamp(seconds: $0.seconds, nanoseconds: $0.nanoseconds)
+            }
+        }
     }
 
     /// Called, from any thread, when a name must be looked up again because its result changed. It must not wait.
     package var onInvalidEntry: @Sendable (_ parent: InodeNumber, _ name: String) -> Void {
-        get { { _, _ in } }
-        set { _ = newValue }
+        get { invalidEntry.withLock { $0 } }
+        set { invalidEntry.withLock { $0 = newValue } }
     }
 
-    private static let toCome = FileSystemError(.ioError, "not there yet")
+    private func changed(_ id: ResultID) {
+        links.invalidate(id.project)
+        onInvalidEntry(number(of: .project(id.project)), id.task.rawValue)
+    }
+
+    // MARK: What is known
+
+    /// Projects of which the service has answered a result since the mount.
+    var answeredProjects: Set<ProjectID> { answered.withLock { $0 } }
+
+    /// The service answered for a result just now.
+    func succeeded(_ id: ResultID) {
+        failures.book.withLock { $0.succeeded(id, wasAnswered: true) }
+        links.invalidate(id.project)
+        answered.withLock { if $0.count < Self.mostAnswered { $0.insert(id.project) } }
+    }
+
+    func allows(_ project: ProjectID) -> Bool { settings.projects.isEmpty || settings.projects.contains(project) }
+
+    /// The number of a node: the index's, or where the index fails the one it would most likely give.
+    func number(of node: Node) -> InodeNumber {
+        let preferred = InodeNumber.preferred(for: node)
+        guard node != .root else { return .root }
+        let number = try? cache.inodeNumber(path: node.path, variant: node.variant, preferred: preferred.rawValue)
+        return number.map { InodeNumber(rawValue: $0) } ?? preferred
+    }
+
+    /// What an inode is: from memory, or from the index where an earlier worker answered for it.
+    func record(of inode: InodeNumber) throws(FileSystemError) -> InodeTable.Record {
+        if inode == .root { return describe(.root) }
+        if let record = inodes.withLock({ $0[inode] }) { return record }
+        guard let owner = try? cache.path(ofInode: inode.rawValue),
+            let node = Node(path: owner.path, variant: owner.variant), let record = recall(node)
+        else { throw FileSystemError(.staleNFSFileHandle, "The file is not known any more; look up its name again.") }
+        return record
+    }
+
+    /// What is told of a node now, if nothing was told of its inode before.
+    func describe(_ node: Node, result: ResultRecord? = nil) -> InodeTable.Record {
+        switch node {
+        case .result:
+            let modified = result?.modified ?? Timestamp(seconds: 0)
+            return InodeTable.Record(
+                node: node, size: result?.size ?? 0,
+                modified: FileTime(seconds: modified.seconds, nanoseconds: modified.nanoseconds))
+        case .refused(let id, let size):
+            let time = lists.task(id)?.endDate.map { FileTime($0) } ?? settings.now()
+            return InodeTable.Record(
+                node: node, size: size, modified: failures.book.withLock { $0.refusedTime(of: id, time) })
+        case .link(_, _, let target):
+            let size = Int64(LinkDirectories.destination(target).utf8.count)
+            return InodeTable.Record(node: node, size: size, modified: started)
+        case .root, .project, .links, .statusDirectory, .status:
+            return InodeTable.Record(node: node, size: 0, modified: started)
+        }
+    }
+
+    /// As `describe`, for a node that only the index remembers; nil for a version that is not the newest.
+    private func recall(_ node: Node) -> InodeTable.Record? {
+        guard case .result(let id, let version) = node else { return describe(node) }
+        let latest = try? cache.latest(ResultKey(project: id.project.rawValue, task: id.task.rawValue))
+        guard let latest, latest.version == version else { return nil }
+        return describe(node, result: latest)
+    }
+}
+
+/// The failures of a mount, for all who report and show them.
+final class SharedFailureBook: Sendable {
+    let book = Mutex(FailureBook())
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IESCache
+import IESService
+import Synchronization
+
+extension ResultFileSystem {
+    /// The text of a file of `/.iesfs`, as it is now.
+    func text(of file: Node.StatusFile) -> [UInt8] {
+        switch file {
+        case .status: Array(statusLines.map { "\($0.name): \($0.value)\n" }.joined().utf8)
+        case .errors: failures.book.withLock { $0.journal.text }
+        }
+    }
+
+    private var statusLines: [StatusLine] {
+        let usage = cache.usage()
+        let uptime = settings.instant() - startedInstant
+        return [
+            StatusLine("version", settings.version),
+            StatusLine("endpoint", endpoint.description),
+            StatusLine("uptime", "\(uptime.components.seconds) s"),
+            StatusLine("cache limit", "\(usage.limit) bytes"),
+            StatusLine("cache used", "\(usage.used) bytes"),
+            StatusLine("cache disk free", "\(usage.diskFree) bytes"),
+            StatusLine("cache blocks damaged", "\(usage.damagedBlocks)"),
+            StatusLine("inodes known to the kernel", "\(inodes.withLock { $0.count })"),
+            StatusLine("open handles", "\(handles.withLock { $0.count })"),
+            StatusLine("failures since the mount", "\(failures.book.withLock { $0.journal.total })"),
+        ] + moreStatus()
+    }
+}
