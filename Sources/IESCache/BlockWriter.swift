@@ -11,6 +11,11 @@ package final class BlockWriter: Sendable {
         /// The bytes differ from those that are held, or go on past the end. None that differ were stored, and what was
         /// held stays as it was. The download should be ended.
         package var contradicts: Bool
+
+        package init(position: Int64, contradicts: Bool) {
+            self.position = position
+            self.contradicts = contradicts
+        }
     }
 
     private struct State {
