@@ -3,32 +3,125 @@
 package import Logging
 
 /// The calls of the service that a mount needs.
+///
+/// Every attempt is signed anew. Nothing that authenticates goes anywhere but to `endpoint`.
 package final class ServiceClient: Sendable {
+    /// A page of the task list; real ones have some kilobytes.
+    private static let pageLimit = 16 << 20
+
     package let endpoint: Endpoint
+    private let driver: CallDriver
 
     package init(
         endpoint: Endpoint, transport: any Transport, credentials: CredentialStore,
         settings: ServiceSettings = ServiceSettings(), logger: Logger? = nil
     ) {
         self.endpoint = endpoint
+        driver = CallDriver(
+            endpoint: endpoint, transport: transport, credentials: credentials, settings: settings, logger: logger)
     }
 
+    /// The URL of a result, as answers and refusals show it.
+    package func url(of id: ResultID) -> String {
+        url(of: ServiceCall.result(id, range: nil, ifRange: nil, revalidating: nil))
+    }
+
+    /// One `GET …/ies/result/{id}`: tells `receiver` the answer, then the bytes.
+    ///
+    /// Returns when the receiver has had every byte that the answer promised. Passing failures are tried again, only
+    /// before the receiver has its answer. Cancelling the task ends the call with `.transport(.cancelled)`.
+    ///
+    /// - Parameters:
+    ///   - range: Not empty. What comes is exactly this, cut at the end of the result, or the whole result.
+    ///   - ifRange: Has the service send the whole result when it is not this one any more; used if it is strong.
+    ///   - revalidating: Has the service answer `.notModified` when the result is still this one.
+    ///   - deadline: For the answer; afterwards `ServiceSettings.timeout` without a byte ends the call.
     package func result(
         _ id: ResultID, range: Range<Int64>? = nil, ifRange: Validator? = nil, revalidating: Validator? = nil,
         deadline: ContinuousClock.Instant, receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
-        throw .deadline
+        let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
+        let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
+        switch try await driver.perform(call, .result(receiver, question), deadline: deadline) {
+        case .delivered, .document: return
+        case .held(let answer, let bytes):
+            do throws(TransportError) {
+                try await HeldDelivery.deliver(answer, bytes, to: receiver)
+            } catch {
+                throw .transport(error)
+            }
+        }
     }
 
+    /// The tasks of the project, as many as the service tells. Bounded, whatever it answers (`TaskPaging`).
+    ///
+    /// - Parameter deadline: For the first page; what is known then is the answer, if it is something.
     package func tasks(
         of project: ProjectID, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) -> TaskList {
-        throw .deadline
+        var paging = TaskPaging()
+        var request = paging.first
+        while true {
+            let step: TaskPaging.Step
+            do throws(ServiceFailure) {
+                let (page, size) = try await page(request, of: project, deadline: deadline)
+                step = paging.received(page, bytes: size)
+            } catch .transport(.cancelled) {
+                throw .transport(.cancelled)
+            } catch {
+                guard let next = paging.failed(isInvalid: error.refusesParameters) else { throw error }
+                step = next
+            }
+            switch step {
+            case .ask(let next): request = next
+            case .finished(let list): return list
+            }
+        }
     }
 
+    /// Whether the endpoint answers, and lets these credentials in: what a mount wants to know before it begins.
+    ///
+    /// With a project, one list call, of which only a refusal of the credentials is a failure; without, one request
+    /// that carries no credentials, of which any answer is good. Never tried again.
     package func check(
         project: ProjectID? = nil, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) {
-        throw .deadline
+        try driver.checkCredentials()
+        let call = project.map { ServiceCall.tasks(of: $0, .init(offset: 0, limit: 1), retryLimit: 0) } ?? .greeting
+        do throws(ServiceFailure) {
+            _ = try await driver.perform(call, .document(limit: Self.pageLimit, url: url(of: call)), deadline: deadline)
+        } catch .refused(let error) {
+            guard call.isSigned, error.refusesCredentials else { return }
+            throw .refused(error)
+        } catch .malformed {
+            return
+        }
+    }
+
+    private func url(of call: ServiceCall) -> String {
+        "\(endpoint)\(call.path)"
+    }
+
+    private func page(
+        _ request: TaskPaging.Request, of project: ProjectID, deadline: ContinuousClock.Instant
+    ) async throws(ServiceFailure) -> (page: TaskPage, size: Int) {
+        let call = ServiceCall.tasks(of: project, request)
+        let purpose = ResponseGate.Purpose.document(limit: Self.pageLimit, url: url(of: call))
+        guard case .document(let bytes) = try await driver.perform(call, purpose, deadline: deadline) else {
+            throw .malformed("The service's task list is not a document.")
+        }
+        let reading = JSONText.read(bytes)
+        guard reading.isWhole, let document = reading.value, let page = TaskPage(document) else {
+            throw .malformed("The service's task list is not the JSON that it should be.")
+        }
+        return (page, bytes.count)
+    }
+}
+
+extension ServiceFailure {
+    /// What a service that does not know a parameter answers.
+    fileprivate var refusesParameters: Bool {
+        guard case .refused(let error) = self else { return false }
+        return error.status == 400 && !error.refusesCredentials
     }
 }

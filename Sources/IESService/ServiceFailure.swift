@@ -49,3 +49,16 @@ package enum ServiceFailure: Error, Hashable, Sendable {
     /// No answer until the call's deadline.
     case deadline
 }
+
+extension ServiceFailure {
+    /// What happened, in words of ours: for a log. The service's own message is not in it.
+    package var summary: String {
+        switch self {
+        case .refused(let error): "HTTP status \(error.status)\(error.code.map { ", code \($0)" } ?? "")"
+        case .transport(let error): "\(error)"
+        case .credentials(let error): error.description
+        case .malformed(let text), .contradiction(let text): text
+        case .deadline: "no answer until the deadline"
+        }
+    }
+}

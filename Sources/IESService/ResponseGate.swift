@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import HTTPTypes
+import Synchronization
+
+/// Stands between a transport and the receiver of a result: lets through what is an answer, keeps what is not.
+///
+/// Counts the bytes of a body against what its head promised, whatever the transport did. A small JSON document is
+/// held back until it is known not to be a refusal. Used for one exchange.
+final class ResponseGate: ResponseReceiver {
+    enum Purpose: Sendable {
+        case result(any ResultReceiver, ResultQuestion)
+        /// A JSON document of at most `limit` bytes, collected.
+        case document(limit: Int, url: String)
+    }
+
+    /// What one exchange came to.
+    enum Outcome: Sendable {
+        /// The answer and all its bytes have been delivered.
+        case delivered
+        /// The answer is known to be one, and is still to be delivered.
+        case held(ResultAnswer, [UInt8])
+        case document([UInt8])
+        case redirected(status: Int, location: String)
+        /// With the service's clock, where it told it.
+        case refused(ServiceError, serverDate: Date?)
+        /// `isAnswered`: the receiver has its answer, so the call cannot be tried again.
+        case failed(ServiceFailure, isAnswered: Bool)
+    }
+
+    private struct State {
+        var phase = Phase.waiting
+        var isAnswered = false
+        var isExpired = false
+        var isStoppedByReceiver = false
+    }
+
+    private enum Phase {
+        case waiting
+        case streaming(received: Int64, promised: Int64?)
+        case collecting(Collection)
+        case releasing(Release)
+        case discarding(Int)
+        case failed(ServiceFailure)
+    }
+
+    private struct Collection {
+        enum Intent {
+            case document(limit: Int)
+            case held(ResultAnswer, any Transfer)
+            case refusal
+            case redirect(String)
+        }
+
+        let intent: Intent
+        let head: HTTPResponse
+        let promised: Int64?
+        var bytes: [UInt8] = []
+
+        var limit: Int {
+            switch intent {
+            case .document(let limit): limit
+            case .held: ResponseVerdict.suspicionLimit
+            case .refusal, .redirect: RefusalDecoder.bodyLimit
+            }
+        }
+    }
+
+    /// A held answer that has grown too large to be a refusal, on its way to the receiver.
+    private struct Release {
+        let answer: ResultAnswer
+        let transfer: any Transfer
+        let bytes: [UInt8]
+        let promised: Int64?
+        var isToldAnswer = false
+        var index = 0
+    }
+
+    private let purpose: Purpose
+    private let now: @Sendable () -> Date
+    private let state = Mutex(State())
+
+    init(_ purpose: Purpose, now: @escaping @Sendable () -> Date) {
+        self.purpose = purpose
+        self.now = now
+    }
+
+    /// The call's deadline has come. False: too late, the receiver has its answer already.
+    func expire() -> Bool {
+        state.withLock { state in
+            guard !state.isAnswered else { return false }
+            state.isExpired = true
+            return true
+        }
+    }
+
+    // The calls of a transport come one at a time, so what is read from the state here cannot have changed when it is
+    // written back, but for `isExpired`. No receiver is called with the lock held.
+
+    func receive(_ head: HTTPResponse, of transfer: any Transfer) -> Flow {
+        switch verdict(head) {
+        case .stream(let answer, let promised):
+            tell(answer, transfer, then: .streaming(received: 0, promised: promised))
+        case .tell(let answer):
+            tell(answer, transfer, then: .discarding(0))
+        case .hold(let answer, let promised):
+            enter(.collecting(Collection(intent: .held(answer, transfer), head: head, promised: promised)))
+        case .collect(let promised):
+            enter(.collecting(Collection(intent: .document(limit: documentLimit), head: head, promised: promised)))
+        case .redirect(let location):
+            enter(.collecting(Collection(intent: .redirect(location), head: head, promised: nil)))
+        case .refuse:
+            enter(.collecting(Collection(intent: .refusal, head: head, promised: nil)))
+        case .fail(let failure):
+            fail(failure)
+        }
+    }
+
+    func receive(_ bytes: RawSpan) -> Flow {
+        switch state.withLock({ $0.phase }) {
+        case .streaming(let received, let promised): stream(bytes, received, promised)
+        case .collecting: collect(bytes.withUnsafeBytes { Array($0) })
+        case .releasing(let release): self.release(release, then: bytes)
+        case .discarding(let count): discard(count + bytes.byteCount)
+        case .waiting, .failed: .stop
+        }
+    }
+
+    private func verdict(_ head: HTTPResponse) -> ResponseVerdict {
+        switch purpose {
+        case .result(_, let question): ResponseVerdict.judge(head, question, now: now())
+        case .document: ResponseVerdict.judgeDocument(head)
+        }
+    }
+
+    private var documentLimit: Int {
+        switch purpose {
+        case .result: ResponseVerdict.suspicionLimit
+        case .document(let limit, _): limit
+        }
+    }
+
+    private func enter(_ phase: Phase) -> Flow {
+        state.withLock { state in
+            guard !state.isExpired else { return .stop }
+            state.phase = phase
+            return .proceed
+        }
+    }
+
+    private func fail(_ failure: ServiceFailure) -> Flow {
+        state.withLock { $0.phase = .failed(failure) }
+        return .stop
+    }
+
+    /// Notes that the receiver wants no more.
+    private func noted(_ flow: Flow) -> Flow {
+        if case .stop = flow { state.withLock { $0.isStoppedByReceiver = true } }
+        return flow
+    }
+
+    /// From here on the call has its answer: the deadline no longer ends it.
+    private func markAnswered(_ phase: Phase) -> Bool {
+        state.withLock { state in
+            guard !state.isExpired else { return false }
+            state.isAnswered = true
+            state.phase = phase
+            return true
+        }
+    }
+
+    private func tell(_ answer: ResultAnswer, _ transfer: any Transfer, then phase: Phase) -> Flow {
+        guard case .result(let receiver, _) = purpose, markAnswered(phase) else { return .stop }
+        return noted(receiver.receive(answer, of: transfer))
+    }
+
+    private func stream(_ bytes: RawSpan, _ received: Int64, _ promised: Int64?) -> Flow {
+        guard case .result(let receiver, _) = purpose else { return .stop }
+        let total = received + Int64(bytes.byteCount)
+        guard total <= promised ?? .max else {
+            return fail(.malformed("The service sent more bytes than it announced."))
+        }
+        let flow = noted(receiver.receive(bytes))
+        if case .proceed = flow { state.withLock { $0.phase = .streaming(received: total, promised: promised) } }
+        return flow
+    }
+
+    private func discard(_ count: Int) -> Flow {
+        state.withLock { $0.phase = .discarding(count) }
+        return count <= RefusalDecoder.bodyLimit ? .proceed : .stop
+    }
+
+    /// Keeps `bytes`; at the limit it is decided what that means.
+    private func collect(_ bytes: [UInt8]) -> Flow {
+        let full: Collection? = state.withLock { state in
+            guard case .collecting(var collection) = state.phase else { return nil }
+            // Not to copy what is there while it is added to.
+            state.phase = .waiting
+            let room = collection.limit - collection.bytes.count
+            // These are for the receiver, after what was held.
+            if case .held = collection.intent, bytes.count > room {
+                state.phase = .collecting(collection)
+                return collection
+            }
+            collection.bytes += bytes.prefix(room)
+            state.phase = .collecting(collection)
+            return bytes.count > room ? collection : nil
+        }
+        guard let full else { return .proceed }
+        switch full.intent {
+        case .refusal, .redirect: return .stop
+        case .document: return fail(.malformed("The service's document is larger than \(full.limit) bytes."))
+        case .held(let answer, let transfer):
+            let release = Release(answer: answer, transfer: transfer, bytes: full.bytes, promised: full.promised)
+            return bytes.withUnsafeBytes { self.release(release, then: $0.bytes) }
+        }
+    }
+
+    private static let pieceLimit = 16384
+
+    /// Hands over what was held, then `bytes`. When the receiver pauses, the transport brings `bytes` again.
+    private func release(_ release: Release, then bytes: RawSpan) -> Flow {
+        guard case .result(let receiver, _) = purpose else { return .stop }
+        var release = release
+        if !release.isToldAnswer {
+            release.isToldAnswer = true
+            guard markAnswered(.releasing(release)) else { return .stop }
+            let flow = noted(receiver.receive(release.answer, of: release.transfer))
+            guard case .proceed = flow else { return flow }
+        }
+        while release.index < release.bytes.count {
+            let end = min(release.index + Self.pieceLimit, release.bytes.count)
+            let flow = noted(receiver.receive(release.bytes.span.bytes.extracting(release.index..<end)))
+            guard case .proceed = flow else { return flow }
+            release.index = end
+            state.withLock { [release] in $0.phase = .releasing(release) }
+        }
+        let received = Int64(release.bytes.count)
+        state.withLock { [release] in $0.phase = .streaming(received: received, promised: release.promised) }
+        return stream(bytes, received, release.promised)
+    }
+}
+
+extension ResponseGate {
+    /// What the exchange came to, once the transport has returned.
+    func outcome(of result: Result<Void, TransportError>) -> Outcome {
+        let state = state.withLock { state in
+            let ended = state
+            // The transfer may hold this gate.
+            state.phase = .waiting
+            return ended
+        }
+        if state.isExpired {
+            // A refusal is known by its head, however long its explanation takes.
+            guard case .collecting(let collection) = state.phase, case .refusal = collection.intent else {
+                return .failed(.deadline, isAnswered: false)
+            }
+            return outcome(of: collection, result)
+        }
+        if state.isStoppedByReceiver { return .failed(.transport(.stopped), isAnswered: true) }
+        if case .failure(.cancelled) = result {
+            return .failed(.transport(.cancelled), isAnswered: state.isAnswered)
+        }
+        switch state.phase {
+        case .failed(let failure): return .failed(failure, isAnswered: state.isAnswered)
+        case .discarding: return .delivered
+        case .collecting(let collection): return outcome(of: collection, result)
+        case .streaming(let received, let promised):
+            return outcome(of: result, received, promised) ?? .delivered
+        case .releasing(let release):
+            // The transport may not end before it has handed over the bytes that made the hold too large.
+            return outcome(of: result, Int64(release.index), .max) ?? .delivered
+        case .waiting:
+            return .failed(
+                failure(of: result) ?? .malformed("The service sent no response."), isAnswered: state.isAnswered)
+        }
+    }
+
+    private func failure(of result: Result<Void, TransportError>) -> ServiceFailure? {
+        switch result {
+        case .success: nil
+        case .failure(let error): .transport(error)
+        }
+    }
+
+    /// Nil when the body is whole.
+    private func outcome(of result: Result<Void, TransportError>, _ received: Int64, _ promised: Int64?) -> Outcome? {
+        if let failure = failure(of: result) { return .failed(failure, isAnswered: true) }
+        guard received == promised ?? received else {
+            return .failed(.transport(.bodyCutShort(received: received)), isAnswered: true)
+        }
+        return nil
+    }
+
+    private func outcome(of collection: Collection, _ result: Result<Void, TransportError>) -> Outcome {
+        let head = collection.head
+        switch collection.intent {
+        case .redirect(let location): return .redirected(status: head.status.code, location: location)
+        case .refusal: return .refused(refusal(collection), serverDate: serverDate(head))
+        case .document:
+            return failed(collection, result) ?? suspected(collection) ?? .document(collection.bytes)
+        case .held(let answer, _):
+            return failed(collection, result) ?? suspected(collection) ?? .held(answer, collection.bytes)
+        }
+    }
+
+    /// Nil when the collected body is whole.
+    private func failed(_ collection: Collection, _ result: Result<Void, TransportError>) -> Outcome? {
+        if let failure = failure(of: result) { return .failed(failure, isAnswered: false) }
+        let count = Int64(collection.bytes.count)
+        let promised = collection.promised ?? count
+        guard count != promised else { return nil }
+        return .failed(
+            count < promised
+                ? .transport(.bodyCutShort(received: count))
+                : .malformed("The service sent more bytes than it announced."), isAnswered: false)
+    }
+
+    private var url: String {
+        switch purpose {
+        case .result(_, let question): question.url
+        case .document(_, let url): url
+        }
+    }
+
+    private func refusal(_ collection: Collection) -> ServiceError {
+        RefusalDecoder.decode(
+            status: collection.head.status.code, fields: collection.head.headerFields, body: collection.bytes,
+            at: now(), url: url)
+    }
+
+    /// The refusal that was sent with status 200.
+    private func suspected(_ collection: Collection) -> Outcome? {
+        RefusalDecoder.refusal(inResult: collection.bytes, fields: collection.head.headerFields, at: now(), url: url)
+            .map { .refused($0, serverDate: serverDate(collection.head)) }
+    }
+
+    private func serverDate(_ head: HTTPResponse) -> Date? {
+        head.headerFields[.date].flatMap { HTTPDate.parse($0, now: now()) }
+    }
+}
