@@ -23,10 +23,16 @@ struct FetchPlan: Sendable {
     }
 
     private struct Read: Sendable {
-        /// What it still waits for, in order.
-        var needs: [Range<Int64>]
-        /// Up to where its download should go on, if the bytes are missing.
-        let reach: Int64
+        let range: Range<Int64>
+        /// What is missing of it, and of what should be read ahead of it, in order.
+        var missing: [Range<Int64>]
+
+        /// What it still waits for.
+        var needs: [Range<Int64>] { missing.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }
+
+        func needs(anyOf other: Range<Int64>) -> Bool {
+            missing.contains { $0.overlaps(other) && $0.clamped(to: other).overlaps(range) }
+        }
     }
 
     /// A read this far behind what a download has reached waits for it rather than starting another.
@@ -61,10 +67,9 @@ struct FetchPlan: Sendable {
     /// - Parameters:
     ///   - missing: What is not held of the read's range and of what should be read ahead of it.
     mutating func read(_ read: Int, range: Range<Int64>, missing: [Range<Int64>]) -> [Action] {
-        let needs = missing.map { $0.clamped(to: range) }.filter { !$0.isEmpty }
-        guard let last = needs.last else { return [.finish(read: read)] }
-        let reach = missing.first { $0.contains(last.lowerBound) }?.upperBound ?? range.upperBound
-        reads[read] = Read(needs: needs, reach: reach)
+        let new = Read(range: range, missing: missing)
+        guard !new.needs.isEmpty else { return [.finish(read: read)] }
+        reads[read] = new
         order.append(read)
         return schedule()
     }
@@ -154,7 +159,7 @@ struct FetchPlan: Sendable {
         var actions: [Action] = []
         for (id, download) in downloads {
             let rest = isStream ? 0..<size : download.next..<download.end
-            guard !reads.values.contains(where: { $0.needs.contains { $0.overlaps(rest) } }) else { continue }
+            guard !reads.values.contains(where: { $0.needs(anyOf: rest) }) else { continue }
             downloads[id] = nil
             actions.append(.stop(download: id))
         }
@@ -164,7 +169,7 @@ struct FetchPlan: Sendable {
     /// Fails the reads that wait for any byte of `range`.
     mutating func fail(readsNeeding range: Range<Int64>, _ error: FetchError) -> [Action] {
         var actions: [Action] = []
-        for id in order where reads[id]?.needs.contains(where: { $0.overlaps(range) }) == true {
+        for id in order where reads[id]?.needs(anyOf: range) == true {
             reads[id] = nil
             actions.append(.fail(read: id, error))
         }
@@ -176,7 +181,7 @@ struct FetchPlan: Sendable {
     func reads(servedBy download: Int) -> [Int] {
         guard let download = downloads[download] else { return [] }
         let rest = download.next..<max(download.next, download.end)
-        return order.filter { reads[$0]?.needs.contains { $0.overlaps(rest) } == true }
+        return order.filter { reads[$0]?.needs(anyOf: rest) == true }
     }
 
     // MARK: Decisions
@@ -187,25 +192,26 @@ struct FetchPlan: Sendable {
         var actions: [Action] = []
         for id in order {
             guard let read = reads[id] else { continue }
-            for need in read.needs {
+            for piece in read.missing where piece.overlaps(read.range) {
+                let need = piece.clamped(to: read.range)
                 for part in uncovered(need) where downloads.count < limit {
-                    let end = nextStart(after: part.lowerBound, before: max(read.reach, part.upperBound))
+                    let end = nextStart(after: part.lowerBound, before: piece.upperBound)
                     actions.append(start(part.lowerBound..<max(end, part.upperBound)))
                 }
-                actions += split(at: need.lowerBound, reach: read.reach)
+                actions += split(at: need.lowerBound, end: piece.upperBound)
             }
         }
         return actions
     }
 
     /// A read far ahead of the download that would bring its bytes gets one of its own, and that one stops there.
-    private mutating func split(at offset: Int64, reach: Int64) -> [Action] {
+    private mutating func split(at offset: Int64, end: Int64) -> [Action] {
         guard downloads.count < limit,
             let (id, download) = downloads.first(where: { $0.value.next <= offset && offset < $0.value.end }),
             offset - download.next > Self.joinDistance
         else { return [] }
         downloads[id]?.end = offset
-        return [start(offset..<min(download.end, max(reach, offset + 1)))]
+        return [start(offset..<min(download.end, end))]
     }
 
     private mutating func startStream() -> [Action] {
@@ -237,13 +243,13 @@ struct FetchPlan: Sendable {
         guard !arrived.isEmpty, hasReads else { return [] }
         var actions: [Action] = []
         for id in order {
-            guard let needs = reads[id]?.needs, needs.contains(where: { $0.overlaps(arrived) }) else { continue }
-            let left = needs.flatMap { $0.subtracting(arrived) }
-            if left.isEmpty {
+            guard var read = reads[id], read.missing.contains(where: { $0.overlaps(arrived) }) else { continue }
+            read.missing = read.missing.flatMap { $0.subtracting(arrived) }
+            if read.missing.contains(where: { $0.overlaps(read.range) }) {
+                reads[id] = read
+            } else {
                 reads[id] = nil
                 actions.append(.finish(read: id))
-            } else {
-                reads[id]?.needs = left
             }
         }
         if !actions.isEmpty { order.removeAll { reads[$0] == nil } }
