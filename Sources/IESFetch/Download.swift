@@ -8,6 +8,7 @@ import Synchronization
 /// stores what arrives.
 final class Download: ResultReceiver {
     private struct State: Sendable {
+        var request: Task<Void, Never>?
         var transfer: (any Transfer)?
         var writer: BlockWriter?
         /// Why it ends, where the transport only knows that it was stopped.
@@ -37,12 +38,23 @@ final class Download: ResultReceiver {
         }
     }
 
+    /// Ends it at once, also before the service has answered.
     func stop() {
-        let transfer = state.withLock { state in
+        let (request, transfer) = state.withLock { state in
             state.isStopped = true
-            return state.transfer
+            return (state.request, state.transfer)
         }
+        request?.cancel()
         transfer?.stop()
+    }
+
+    /// The task that makes the request.
+    func begin(_ request: Task<Void, Never>) {
+        let isStopped = state.withLock { state in
+            state.request = request
+            return state.isStopped
+        }
+        if isStopped { request.cancel() }
     }
 
     /// The request has ended.

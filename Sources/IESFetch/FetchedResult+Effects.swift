@@ -60,7 +60,7 @@ extension FetchedResult {
 
     private func start(_ download: Download) {
         let isWhole = fetching.withLock { $0.plan.isStream }
-        Task {
+        let request = Task {
             var failure: ServiceFailure?
             do throws(ServiceFailure) {
                 try await source.fetch(
@@ -70,5 +70,6 @@ extension FetchedResult {
             }
             download.finished(failure)
         }
+        download.begin(request)
     }
 }

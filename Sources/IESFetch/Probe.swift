@@ -11,7 +11,7 @@ final class Probe: ResultReceiver {
         var download: Download?
         var verdict: FetchError?
         var details: ResultDetails?
-        var transfer: (any Transfer)?
+        var request: Task<Void, Never>?
         var isStopped = false
     }
 
@@ -30,12 +30,22 @@ final class Probe: ResultReceiver {
     /// Bytes of a body of unknown length that have arrived; nil where the length is known or nothing came yet.
     var spooled: Int64? { state.withLock { $0.spool }?.count }
 
+    /// Ends it at once, also before the service has answered.
     func stop() {
-        let transfer = state.withLock { state in
+        let request = state.withLock { state in
             state.isStopped = true
-            return state.transfer
+            return state.request
         }
-        transfer?.stop()
+        request?.cancel()
+    }
+
+    /// The task that makes the request.
+    func begin(_ request: Task<Void, Never>) {
+        let isStopped = state.withLock { state in
+            state.request = request
+            return state.isStopped
+        }
+        if isStopped { request.cancel() }
     }
 
     /// The request has ended; what its waiters are told, if they have not been told before.
@@ -77,7 +87,7 @@ final class Probe: ResultReceiver {
                 let spool = try fetcher.cache.spool(for: ResultKey(id))
                 return state.withLock { state in
                     guard !state.isStopped else { return .stop }
-                    (state.spool, state.details, state.transfer) = (spool, details, transfer)
+                    (state.spool, state.details) = (spool, details)
                     return .proceed
                 }
             case .unsatisfiable(total: 0):

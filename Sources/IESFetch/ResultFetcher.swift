@@ -138,7 +138,7 @@ package final class ResultFetcher: Sendable {
         case .some(nil): break
         case .some(let probe?):
             let range = source.honoursRanges ? 0..<settings.probe : nil
-            Task {
+            let request = Task {
                 var failure: ServiceFailure?
                 do throws(ServiceFailure) {
                     try await source.fetch(id, range: range, ifRange: nil, into: probe)
@@ -147,6 +147,7 @@ package final class ResultFetcher: Sendable {
                 }
                 probe.finish(failure)
             }
+            probe.begin(request)
         }
     }
 

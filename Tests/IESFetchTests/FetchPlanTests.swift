@@ -14,7 +14,8 @@ import Testing
 
     @Test func `two reads of one range share its download, each goes on with its own bytes`() {
         var plan = plan()
-        #expect(plan.read(1, range: 0..<100, missing: [0..<1000]) == [.start(download: 0, range: 0..<1000)])
+        #expect(
+            plan.read(1, range: 0..<100, missing: [0..<1000]) == [.start(download: 0, range: 0..<1000)])
         #expect(plan.read(2, range: 50..<300, missing: [50..<1000]) == [])
         #expect(plan.arrived(0, upTo: 99) == [])
         #expect(plan.arrived(0, upTo: 100) == [.finish(read: 1)])
@@ -32,7 +33,8 @@ import Testing
     @Test func `only the holes of a range are asked for`() {
         var plan = plan()
         let actions = plan.read(1, range: 0..<1000, missing: [100..<200, 500..<600])
-        #expect(actions == [.start(download: 0, range: 100..<200), .start(download: 1, range: 500..<600)])
+        #expect(
+            actions == [.start(download: 0, range: 100..<200), .start(download: 1, range: 500..<600)])
         #expect(plan.arrived(1, upTo: 600) == [])
         #expect(plan.arrived(0, upTo: 200) == [.finish(read: 1)])
     }
@@ -91,7 +93,10 @@ import Testing
 
     @Test func `without ranges there is one download of the whole, begun again when it breaks`() {
         var plan = plan(size: 1000, isStream: true)
-        #expect(plan.read(1, range: 900..<1000, missing: [500..<1000]) == [.start(download: 0, range: 0..<1000)])
+        #expect(
+            plan.read(1, range: 900..<1000, missing: [500..<1000]) == [
+                .start(download: 0, range: 0..<1000)
+            ])
         #expect(plan.read(2, range: 0..<10, missing: [0..<10]) == [])
         #expect(plan.arrived(0, upTo: 50) == [.finish(read: 2)])
         #expect(plan.ended(0, .shortBody("")) == [.start(download: 1, range: 0..<1000)])
@@ -154,12 +159,15 @@ import Testing
                 case .stop(let id): open[id] = nil
                 case .finish(let read):
                     let range = waiting.removeValue(forKey: read)
-                    #expect(range.map { missing($0).isEmpty } == true, "read \(read) went on too early, or twice")
+                    #expect(
+                        range.map { missing($0).isEmpty } == true, "read \(read) went on too early, or twice")
                 case .fail(let read, _): #expect(waiting.removeValue(forKey: read) != nil)
                 }
             }
             let live = plan.downloads.values.filter { $0.next < $0.end }.sorted { $0.next < $1.next }
-            for (left, right) in zip(live, live.dropFirst()) { #expect(left.end <= right.next, "asked for twice") }
+            for (left, right) in zip(live, live.dropFirst()) {
+                #expect(left.end <= right.next, "asked for twice")
+            }
         }
 
         for _ in 0..<400 {
@@ -168,7 +176,8 @@ import Testing
                 let start = Int64(random.next() % UInt64(size))
                 let range = start..<min(size, start + 1 + Int64(random.next() % 30))
                 waiting[nextRead] = range
-                let ahead = missing(range.lowerBound..<min(size, range.upperBound + Int64(random.next() % 40)))
+                let ahead = missing(
+                    range.lowerBound..<min(size, range.upperBound + Int64(random.next() % 40)))
                 carryOut(plan.read(nextRead, range: range, missing: ahead))
                 nextRead += 1
             case 3:
@@ -183,7 +192,8 @@ import Testing
                 }
             case 5: carryOut(plan.readAhead(missing(0..<size), least: 10))
             default:
-                guard let id = open.keys.sorted().randomElement(using: &random), let download = open[id] else {
+                guard let id = open.keys.sorted().randomElement(using: &random), let download = open[id]
+                else {
                     continue
                 }
                 let end = min(download.range.upperBound, download.next + 1 + Int64(random.next() % 20))

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IESCache
+import IESService
+import IESSimulator
+import Testing
+
+@testable import IESFetch
+
+@Suite(.timeLimit(.minutes(2))) struct ResultFetcherTests {
+    static let large = SimulatedContent.generated(seed: 11, size: 20_000_001)
+
+    @Test(arguments: [Behaviour.Ranges.honoured, .ignored])
+    func `many readers of one result get its bytes, which are sent once`(ranges: Behaviour.Ranges)
+        async throws
+    {
+        let setup = try FetcherSetup()
+        setup.service.change { $0.ranges = ranges }
+        let id = setup.add(.sample, Self.large)
+        let expected = try #require(Self.large.bytes())
+        let right = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<32 {
+                group.addTask { try await setup.fetcher.resolve(id).wholeInPieces() == expected }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(right == 32)
+        #expect(setup.service.log.bytesSent(of: .sample) == Int64(expected.count))
+    }
+
+    @Test func `a small result is complete with its probe`() async throws {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, .text("hello"))
+        let result = try await setup.fetcher.resolve(id)
+        #expect(result.size == 5)
+        #expect(try await result.bytes(0..<100) == Array("hello".utf8))
+        #expect(setup.service.log.count == 1)
+        #expect(result.state == .cached)
+    }
+
+    @Test func `an empty result is a result`() async throws {
+        let setup = try FetcherSetup()
+        for ranges in Behaviour.Ranges.allCases {
+            setup.service.change { $0.ranges = ranges }
+            let id = setup.add(try #require(TaskID(rawValue: "empty-\(ranges)")), .bytes([]))
+            let result = try await setup.fetcher.resolve(id)
+            #expect(result.size == 0 && result.state == .cached)
+        }
+    }
+
+    @Test func `a sequential reader of a gigabyte needs at most 24 requests`() async throws {
+        let setup = try FetcherSetup()
+        let content = SimulatedContent.generated(seed: 3, size: 1 << 30)
+        let id = setup.add(.sample, content)
+        let result = try await setup.fetcher.resolve(id)
+        let stream = result.makeStream()
+        for offset in stride(from: 0, to: result.size, by: 1 << 20) {
+            _ = try await result.bytes(offset..<min(result.size, offset + 1 << 20), for: stream)
+        }
+        stream.close()
+        #expect(setup.service.log.count <= 24)
+        #expect(setup.service.log.bytesSent(of: .sample) == 1 << 30)
+    }
+
+    @Test func `random reads fetch little more than they ask`() async throws {
+        let setup = try FetcherSetup()
+        let content = SimulatedContent.generated(seed: 4, size: 1 << 30)
+        let result = try await setup.fetcher.resolve(setup.add(.sample, content))
+        let stream = result.makeStream()
+        for offset in [900 << 20, 17 << 20, 512 << 20, 1000 << 20, 300 << 20] as [Int64] {
+            let range = offset..<offset + 4096
+            #expect(try await result.bytes(range, for: stream) == content.bytes(in: range))
+        }
+        stream.close()
+        #expect(setup.service.log.bytesSent(of: .sample) < 1 << 20)
+    }
+
+    @Test func `a body without a length is taken to its end before its size is told`() async throws {
+        let setup = try FetcherSetup()
+        setup.service.change { $0.framing = .chunked }
+        let id = setup.add(.sample, Self.large)
+        setup.service.change { $0.ranges = .ignored }
+        let result = try await setup.fetcher.resolve(id)
+        #expect(result.size == 20_000_001 && result.state == .cached)
+        #expect(try await result.wholeInPieces() == Self.large.bytes())
+        #expect(setup.service.log.count == 1)
+    }
+
+    @Test func `a body without a length that exceeds the cache is refused with both sizes`()
+        async throws
+    {
+        let setup = try FetcherSetup(cacheLimit: 8 << 20)
+        setup.service.change {
+            $0.framing = .chunked
+            $0.ranges = .ignored
+        }
+        let id = setup.add(.sample, Self.large)
+        await #expect {
+            _ = try await setup.fetcher.resolve(id)
+        } throws: { error in
+            if case .tooLarge(_, 8_388_608) = error as? FetchError { true } else { false }
+        }
+    }
+
+    @Test(arguments: [0, 1, 70_000, 1_048_576, 9_999_999] as [Int64])
+    func `a body that breaks is continued`(at offset: Int64) async throws {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, Self.large)
+        let result = try await setup.fetcher.resolve(id)
+        setup.service.inject(.cutBody(at: offset, .close), for: .sample, times: 3)
+        #expect(try await result.wholeInPieces() == Self.large.bytes())
+    }
+
+    @Test func `a stream that breaks begins again and is compared`() async throws {
+        let setup = try FetcherSetup()
+        setup.service.change { $0.ranges = .ignored }
+        let id = setup.add(.sample, Self.large)
+        setup.service.inject(.cutBody(at: 7_000_000, .close), for: .sample, times: 2)
+        let result = try await setup.fetcher.resolve(id)
+        #expect(try await result.wholeInPieces() == Self.large.bytes())
+    }
+
+    @Test func `a refusal is remembered for its time, then asked again`() async throws {
+        let setup = try FetcherSetup { $0.errorTTL = .milliseconds(100) }
+        let id = ResultID(project: setup.service.project, task: .sample)
+        setup.service.add(SimulatedResult(.sample, content: .text("done"), state: .running))
+        for _ in 0..<3 {
+            await #expect(throws: FetchError.self) { _ = try await setup.fetcher.resolve(id) }
+        }
+        let asked = setup.service.log.count
+        #expect(asked <= 2)
+        setup.service.finish(.sample)
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            if let result = try? await setup.fetcher.resolve(id) {
+                #expect(result.size == 4)
+                return
+            }
+            await Task.yield()
+        }
+        Issue.record("the refusal was never forgotten")
+    }
+
+    @Test func `silence ends every wait once, at the deadline`() async throws {
+        let setup = try FetcherSetup { $0.timeout = .milliseconds(300) }
+        let id = setup.add(.sample, Self.large)
+        let result = try await setup.fetcher.resolve(id)
+        setup.service.inject(.silence, for: .sample, times: nil)
+        let start = ContinuousClock.now
+        await #expect(throws: FetchError.deadline(received: nil)) {
+            _ = try await result.bytes(10 << 20..<10 << 20 + 4096)
+        }
+        let first = ContinuousClock.now - start
+        #expect(first >= .milliseconds(300))
+        // The kernel asks again for the page that failed: it must not wait a second time.
+        await #expect(throws: FetchError.self) {
+            _ = try await result.bytes(10 << 20..<10 << 20 + 4096)
+        }
+        #expect(ContinuousClock.now - start - first < .milliseconds(250))
+    }
+
+    @Test func `a cancelled reader leaves at once, and its download ends after a moment`()
+        async throws
+    {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, Self.large)
+        let result = try await setup.fetcher.resolve(id)
+        setup.service.inject(.silence, for: .sample, times: nil)
+        let reader = Task { try await result.prepare(5 << 20..<6 << 20) }
+        try await setup.service.log.wait(for: .open(1))
+        reader.cancel()
+        await #expect(throws: FetchError.cancelled) { try await reader.value }
+        try await setup.service.log.wait(for: .open(0))
+    }
+
+    @Test
+    func `a changed result keeps its bytes, refuses the rest, and is found anew under its name`()
+        async throws
+    {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, Self.large)
+        let old = try await setup.fetcher.resolve(id)
+        let start = try await old.bytes(0..<100_000)
+        let new = SimulatedContent.generated(seed: 99, size: 15_000_000)
+        setup.service.replace(.sample, with: new)
+        await #expect(throws: FetchError.changed) { _ = try await old.bytes(10 << 20..<11 << 20) }
+        #expect(try await old.bytes(0..<100_000) == start)
+        let fresh = try await setup.fetcher.resolve(id)
+        #expect(fresh.record.version == 1 && fresh.size == 15_000_000)
+        #expect(try await fresh.wholeInPieces() == new.bytes())
+    }
+
+    static let contradictions: [Fault] = [
+        .contentRange("bytes 5-20/100"), .contentRangeChange(offset: 1, total: 0, unit: "bytes"),
+        .status(204),
+        .secondContentLength("3"), .noLength, .gzip,
+    ]
+
+    @Test(arguments: contradictions)
+    func `an answer that cannot be right is an error, not a result`(fault: Fault) async throws {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, Self.large)
+        setup.service.inject(fault, for: .sample, times: nil)
+        await #expect(throws: FetchError.self) { _ = try await setup.fetcher.resolve(id) }
+        #expect(try setup.cache.results(of: id.project.rawValue).isEmpty)
+    }
+
+    @Test func `shutting down answers every waiter`() async throws {
+        let setup = try FetcherSetup()
+        let id = setup.add(.sample, Self.large)
+        let result = try await setup.fetcher.resolve(id)
+        setup.service.inject(.silence, times: nil)
+        let other = setup.add(try #require(TaskID(rawValue: "other")), Self.large)
+        let reader = Task { try await result.prepare(5 << 20..<6 << 20) }
+        let prober = Task { _ = try await setup.fetcher.resolve(other) }
+        try await setup.service.log.wait(for: .open(2))
+        await setup.fetcher.shutdown()
+        await #expect(throws: FetchError.cancelled) { try await reader.value }
+        await #expect(throws: FetchError.cancelled) { try await prober.value }
+    }
+}
