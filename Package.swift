@@ -33,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         .systemLibrary(name: "CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
@@ -83,6 +84,7 @@ let package = Package(
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
             swiftSettings: strict),
+        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", logging], swiftSettings: strict),
         .testTarget(
             name: "IESMountTests", dependencies: ["iesfs", "IESMount", "IESSimulator", "IESService", system],
             swiftSettings: strict),

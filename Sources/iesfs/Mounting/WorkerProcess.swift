@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import SystemPackage
+
+/// The worker as its holder sees it: a process, a socket, and what it writes on standard error.
+struct WorkerProcess {
+    /// What the worker finds at which descriptor.
+    enum Inherited {
+        static let control = ChildProcess.firstDescriptor
+        static let device = ChildProcess.firstDescriptor + 1
+        static let lock = ChildProcess.firstDescriptor + 2
+    }
+
+    let process: ChildProcess
+    private let socket: ControlSocket
+    /// Nil in the foreground, where the worker shares our standard error.
+    private let output: Int32?
+
+    /// Starts the worker. It ends by itself when this process does.
+    init(for job: MountJob, device: Int32, lock: FileDescriptor, inBackground: Bool) throws(ProgramError) {
+        let (ours, theirs) = try ControlSocket.pair()
+        defer { theirs.close() }
+        var pipe: [Int32] = [-1, STDERR_FILENO]
+        if inBackground, pipe2(&pipe, O_CLOEXEC | O_NONBLOCK) != 0 {
+            throw ProgramError("no pipe for the worker process: \(CurrentError.text)")
+        }
+        defer { if inBackground { close(pipe[1]) } }
+        process = try ChildProcess.start(
+            ChildProcess.Setup(
+                arguments: ["worker", job.source, job.mountpoint, "-o", job.resolved.asArgument]
+                    + (inBackground ? [] : ["--foreground"]),
+                descriptors: [theirs.descriptor, device, lock.rawValue],
+                standardError: pipe[1], hasOwnGroup: true, workingDirectory: "/",
+                withheld: [ServiceManager.variable]))
+        socket = ours
+        output = inBackground ? pipe[0] : nil
+    }
+
+    /// To be polled for reading.
+    var descriptors: [Int32] {
+        // One that has ended would be ready for ever.
+        [socket.descriptor, output].compactMap { $0 }.filter { !Poll.hasEnded($0) }
+    }
+
+    /// The messages that have come.
+    func messages() -> [ControlMessage] {
+        var messages: [ControlMessage] = []
+        while true {
+            switch socket.receive(waits: false) {
+            case .message(let message): messages.append(message)
+            case .nothing, .ended: return messages
+            }
+        }
+    }
+
+    /// Lines the worker wrote on standard error: what the runtime says when it crashes.
+    func lastWords() -> [String] {
+        guard let output else { return [] }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 4_096)
+        while bytes.count < 65_536 {
+            let count = read(output, &piece, piece.count)
+            guard count > 0 else { break }
+            bytes += piece[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+    }
+}

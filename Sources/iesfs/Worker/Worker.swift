@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import IESCache
+import IESFetch
+import IESFileSystem
+import IESMount
+import IESService
+import IESTransport
+import Logging
+import SystemPackage
+
+/// Answers the requests to a mount that its holder made: wires the parts together and runs the session.
+struct Worker {
+    /// A check may not take longer: the command that waits gives up after `Launcher.deadline`.
+    private static let checkLimit: Duration = .seconds(20)
+    /// How long readiness waits for a check that only warns.
+    private static let warningPatience: Duration = .seconds(3)
+
+    let job: MountJob
+    let control: ControlSocket
+    let inForeground: Bool
+
+    /// Returns when the mount has gone. To be called before any other thread is started.
+    func run() throws(ProgramError) -> ExitStatus {
+        let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
+        signal(SIGPIPE, SIG_IGN)
+        umask(0o077)
+        ProcessLimits.set()
+        let log = try LogWriter.standard(for: job, inForeground: inForeground)
+        ProgramLogHandler.install(log, level: job.options.logLevel)
+        let logger = Logger(label: "iesfs")
+
+        let parts = try WorkerParts(job, control: control, logger: logger)
+        let watch = WorkerWatch(control: control, signals: signals)
+        let readiness = Readiness { [control] in control.send(.ready) }
+        parts.session.onInit = { readiness.answered() }
+        watch.start(
+            onHangUp: {
+                log.reopen()
+                parts.credentials.reload()
+            }, onEnd: { parts.session.end() })
+
+        try check(parts.client, readiness, logger)
+        control.send(.progress("the kernel's first request"))
+        do {
+            try parts.session.run()
+        } catch {
+            parts.close()
+            throw ProgramError(error.description)
+        }
+        if !watch.hasEnded { control.send(.unmounted) }
+        parts.close()
+        return .success
+    }
+
+    private func check(_ client: ServiceClient, _ readiness: Readiness, _ logger: Logger) throws(ProgramError) {
+        let check = EndpointCheck(
+            client: client, project: job.options.projects.first.flatMap(ProjectID.init(rawValue:)),
+            limit: min(job.options.timeout, Self.checkLimit))
+        switch job.options.effectiveCheck {
+        case .none:
+            readiness.checked()
+        case .fail:
+            control.send(.progress("the endpoint \(job.endpoint) to answer"))
+            let failure = Blocking.run { await check.run() }
+            if let failure { throw ProgramError(failure) }
+            readiness.checked()
+        case .warn:
+            let control = control
+            Task {
+                if let failure = await check.run() {
+                    logger.warning("\(failure)")
+                    control.send(.warning(failure))
+                }
+                readiness.checked()
+            }
+            Task {
+                try await Task.sleep(for: Self.warningPatience)
+                readiness.checked()
+            }
+        }
+    }
+}

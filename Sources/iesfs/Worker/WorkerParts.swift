@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import IESCache
+import IESFetch
+import IESFileSystem
+import IESMount
+import IESService
+import IESTransport
+import Logging
+import SystemPackage
+
+/// The parts of a worker, from the network to the mount.
+struct WorkerParts: Sendable {
+    let credentials: CredentialStore
+    let client: ServiceClient
+    let session: MountSession
+    private let transport: CurlTransport
+    private let cache: BlockCache
+    private let fetcher: ResultFetcher
+
+    init(_ job: MountJob, control: ControlSocket, logger: Logger) throws(ProgramError) {
+        let options = job.options
+        control.send(.progress("the cache to open"))
+        do {
+            cache = try BlockCache(try Self.cacheSettings(job), logger: logger)
+        } catch let error as ProgramError {
+            throw error
+        } catch {
+            throw ProgramError(String(describing: error))
+        }
+        credentials = CredentialStore(job.credentials, environment: job.environment)
+        transport = CurlTransport(
+            settings: CurlSettings(
+                userAgent: "iesfs/\(Program.version)", proxy: options.proxy,
+                caFile: options.certificateAuthorities.map { FilePath($0) }, logger: logger))
+        var service = ServiceSettings()
+        service.timeout = options.timeout
+        service.connectTimeout = min(options.timeout, .seconds(10))
+        service.retries = options.retries
+        service.userAgent = "iesfs/\(Program.version)"
+        client = ServiceClient(
+            endpoint: job.endpoint, transport: transport, credentials: credentials, settings: service, logger: logger)
+        var fetch = FetchSettings()
+        fetch.timeout = options.timeout
+        fetch.errorTTL = options.errorTTL
+        fetch.readAhead = options.readAhead
+        fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
+        let fileSystem = ResultFileSystem(
+            fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
+            status: { [credentials] in Self.status(job, credentials) }, logger: logger)
+        session = MountSession(
+            fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device,
+            settings: SessionSettings(refusesOthers: options.allowsRoot), logger: logger)
+    }
+
+    /// Ends what is under way and leaves the cache in order.
+    func close() {
+        let fetcher = fetcher
+        Blocking.run { await fetcher.shutdown() }
+        cache.close()
+        transport.shutdown()
+    }
+
+    private static func cacheSettings(_ job: MountJob) throws(ProgramError) -> CacheSettings {
+        var settings = CacheSettings(directory: try job.cacheDirectory(), owner: "the mount at \(job.mountpoint)")
+        settings.limit = job.options.cacheSize
+        settings.blockSize = Int(job.options.blockSize)
+        settings.lockDescriptor = WorkerProcess.Inherited.lock
+        return settings
+    }
+
+    private static func fileSystemSettings(_ options: MountOptions) -> FileSystemSettings {
+        var settings = FileSystemSettings()
+        settings.userID = options.uid ?? getuid()
+        settings.groupID = options.gid ?? getgid()
+        settings.umask = options.umask
+        settings.listTTL = options.listTTL
+        settings.errorTTL = options.errorTTL
+        settings.timeout = options.timeout
+        settings.projects = options.projects.compactMap(ProjectID.init(rawValue:))
+        settings.listsTasks = !options.listsNothing
+        settings.version = Program.version
+        return settings
+    }
+
+    private static func status(_ job: MountJob, _ credentials: CredentialStore) -> [StatusLine] {
+        [
+            StatusLine("mountpoint", job.mountpoint),
+            StatusLine("options", job.resolved.asArgument),
+            StatusLine("credentials", credentials.source),
+            StatusLine("worker", String(getpid())),
+            StatusLine("holder", String(getppid())),
+        ]
+    }
+}
