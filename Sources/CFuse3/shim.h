@@ -6,7 +6,15 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 12)
 #include <fuse_lowlevel.h>
 
-// fuse_session_loop_mt is a macro over the version above, which Swift does not import.
+#include "device.h"
+
+// Macros over the version above, in this or a newer libfuse, which Swift does not import.
+static inline struct fuse_session *ies_fuse_session_new(
+    struct fuse_args *arguments, const struct fuse_lowlevel_ops *operations, void *data
+) {
+    return fuse_session_new(arguments, operations, sizeof *operations, data);
+}
+
 static inline int ies_fuse_session_loop_mt(struct fuse_session *session, struct fuse_loop_config *config) {
     return fuse_session_loop_mt(session, config);
 }

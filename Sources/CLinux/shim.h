@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -20,5 +21,6 @@
 
 #include "calls.h"
 #include "crc32c.h"
+#include "descriptors.h"
 
 #endif

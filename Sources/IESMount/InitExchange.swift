@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The first request of a connection and its answer: what libfuse leaves out of it is added here.
+///
+/// Offsets are those of `fuse_in_header`, `fuse_init_in`, `fuse_out_header` and `fuse_init_out` in linux/fuse.h.
+struct InitExchange: Sendable {
+    /// The request as it was read, header first; empty before.
+    private(set) var request: [UInt8] = []
+    /// The reply as it went out, header first; empty before.
+    private(set) var reply: [UInt8] = []
+
+    private static let opcode: UInt32 = 26
+    private static let requestHeader = 40
+    private static let replyHeader = 16
+
+    /// FUSE_PARALLEL_DIROPS. libfuse before 3.17 takes the wish for it but does not tell the kernel. Without it the kernel
+    /// lets one look-up at a time into a directory, waiting unkillably: one that stalls would stop `ls` there.
+    private static let parallelDirectoryOperations: UInt32 = 1 << 18
+
+    /// Keeps the message if it is an INIT.
+    mutating func received(_ message: UnsafeRawBufferPointer) {
+        guard message.count >= Self.requestHeader + 16, Self.word(message, 4) == Self.opcode else { return }
+        request = Array(message)
+    }
+
+    /// True for the reply to the INIT, when `header` is that of a message about to go out.
+    func isAnswered(by header: UnsafeRawBufferPointer) -> Bool {
+        guard !request.isEmpty, header.count >= Self.replyHeader else { return false }
+        return header[8..<16].elementsEqual(request[8..<16])
+    }
+
+    /// Adds the flags that libfuse leaves out and the kernel offered.
+    func complete(_ body: UnsafeMutableRawBufferPointer) {
+        guard body.count >= 64 else { return }
+        let offered = request.withUnsafeBytes { Self.word($0, Self.requestHeader + 12) }
+        let flags = Self.word(UnsafeRawBufferPointer(body), 12)
+        body.storeBytes(of: flags | (offered & Self.parallelDirectoryOperations), toByteOffset: 12, as: UInt32.self)
+    }
+
+    /// Keeps the reply as it went out; false if it was a refusal.
+    mutating func answered(_ header: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Bool {
+        reply = Array(header) + Array(body)
+        return Self.word(header, 4) == 0 && !body.isEmpty
+    }
+
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
+        bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    }
+}
