@@ -9,7 +9,8 @@ package struct OrderError: Error, Sendable, Hashable, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
-/// One line of `key=value` words. Values may be in double quotes, with `\"`, `\\` and `\n` inside.
+/// One line of `key=value` words. A value or part of it may be in double quotes, with white space, `\"`,
+/// `\\` and `\n` inside.
 struct OrderLine {
     private var words: [(key: String, value: String)] = []
 
@@ -88,28 +89,22 @@ struct OrderLine {
         if let word = words.first { throw OrderError("\"\(word.key)\" is not known here") }
     }
 
+    /// What follows `=`, up to white space outside of quotes.
     private static func value(_ rest: inout Substring) throws(OrderError) -> String {
         rest = rest.dropFirst()
-        guard rest.first == "\"" else {
-            let value = rest.prefix { !$0.isWhitespace }
-            rest = rest.dropFirst(value.count)
-            return String(value)
-        }
-        rest = rest.dropFirst()
         var value = ""
-        while let character = rest.popFirst() {
+        var isQuoted = false
+        while let character = rest.first, isQuoted || !character.isWhitespace {
+            rest = rest.dropFirst()
             switch character {
-            case "\"": return value
-            case "\\":
-                switch rest.popFirst() {
-                case "n": value.append("\n")
-                case let next?: value.append(next)
-                case nil: break
-                }
+            case "\"": isQuoted.toggle()
+            case "\\" where isQuoted:
+                if let next = rest.popFirst() { value.append(next == "n" ? "\n" : next) }
             default: value.append(character)
             }
         }
-        throw OrderError("a quotation mark is missing")
+        if isQuoted { throw OrderError("a quotation mark is missing") }
+        return value
     }
 }
 
@@ -126,14 +121,15 @@ enum OrderText {
             default: nil
             }
         guard let number = Int64(shift == nil ? text.dropLast(0) : text.dropLast()) else { return nil }
-        return shift.map { number << $0 } ?? number
+        let (size, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
+        return overflow ? nil : size
     }
 
     /// `200ms`, `3s`, `5m`, `1h`, or seconds without a unit; negative ones too.
     static func duration(_ text: some StringProtocol) -> Duration? {
         let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1)]
         for (suffix, seconds) in units where text.hasSuffix(suffix) {
-            guard let number = Double(text.dropLast(suffix.count)), number.isFinite else { return nil }
+            guard let number = Double(text.dropLast(suffix.count)), abs(number) < 1e9 else { return nil }
             return .seconds(number * seconds)
         }
         return nil

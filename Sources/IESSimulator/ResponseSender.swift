@@ -90,10 +90,23 @@ final class ResponseSender {
         isPumping = true
         defer { isPumping = false }
         var budget = Self.turn
+        repeat {
+            guard fill(&budget) else { return }
+            // A flush may make the channel writable at once; its notice came while this was running.
+            context.flush()
+        } while sent < goal && context.channel.isWritable && !isGone
+        if sent >= goal, !isGone { finish() }
+    }
+
+    /// Writes until the channel has enough.
+    ///
+    /// - Returns: False when it goes on by itself later.
+    private func fill(_ budget: inout Int) -> Bool {
         while sent < goal, context.channel.isWritable {
             guard budget > 0 else {
                 context.flush()
-                return after(.zero) { self.pump() }
+                after(.zero) { self.pump() }
+                return false
             }
             var count = Int(min(goal - sent, Int64(Self.piece)))
             if let rate = response.bytesPerSecond {
@@ -102,15 +115,15 @@ final class ResponseSender {
                 let now = NIODeadline.now()
                 if due > now {
                     context.flush()
-                    return after(.nanoseconds((due - now).nanoseconds)) { self.pump() }
+                    after(.nanoseconds((due - now).nanoseconds)) { self.pump() }
+                    return false
                 }
             }
             send(count)
             budget -= count
-            if response.bytesPerSecond != nil || budget % (1 << 20) < Self.piece { context.flush() }
+            if budget % (1 << 20) < Self.piece { context.flush() }
         }
-        context.flush()
-        if sent >= goal { finish() }
+        return true
     }
 
     private func send(_ count: Int) {

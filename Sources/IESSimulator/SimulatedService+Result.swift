@@ -118,7 +118,7 @@ enum ByteRange: Hashable {
         case (let first?, let last?) where last < first: return nil
         case (let first?, let last):
             guard first < size else { return .unsatisfiable }
-            return ends[1].isEmpty ? .part(first..<size) : .part(first..<min(size, (last ?? .max - 1) + 1))
+            return ends[1].isEmpty ? .part(first..<size) : .part(first..<min(size - 1, last ?? .max) + 1)
         case (nil, let length?) where ends[0].isEmpty:
             guard length > 0, size > 0 else { return .unsatisfiable }
             return .part(max(0, size - length)..<size)

@@ -4,6 +4,7 @@
 package enum SimulatorHelp {
     package static let faults = """
         Faults, one a line: [id=TASK|*] fault=NAME[:ARGUMENT] [times=N|ever] [after=N] [on=OPERATION]
+          A value, or part of it, may be in double quotes, with \\" and \\\\ inside: fault=etag:"\\"v2\\""
           times    how many calls go wrong (1 by default); after: how many good ones come first
           on       result, link, list, detail, token, other (any by default)
         answered instead:

@@ -103,7 +103,8 @@ import Testing
         let claim = try #require(
             SignatureVerifier.Claim("SDK-HMAC-SHA256 Access=A, SignedHeaders=host, Signature=00"))
         let request = SimulatedRequest(
-            method: "GET", target: "/", fields: [HeaderField("Host", "h"), HeaderField("X-Sdk-Date", "20191115T033655Z")])
+            method: "GET", target: "/",
+            fields: [HeaderField("Host", "h"), HeaderField("X-Sdk-Date", "20191115T033655Z")])
         let now = try #require(Times.parseCompact("20191115T033655Z"))
         #expect(throws: SignatureVerifier.Failure.headerMissing("x-sdk-date")) {
             try SignatureVerifier(secretKey: "s", now: now).verify(claim, of: request)
@@ -111,7 +112,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "Basic abc", "SDK-HMAC-SHA256", "SDK-HMAC-SHA256 Access=a", "SDK-HMAC-SHA256 Access=, SignedHeaders=a, Signature=b",
+        "", "Basic abc", "SDK-HMAC-SHA256", "SDK-HMAC-SHA256 Access=a",
+        "SDK-HMAC-SHA256 Access=, SignedHeaders=a, Signature=b",
         "SDK-HMAC-SHA256 Access=a, SignedHeaders=b, Signature=c, More=d",
     ])
     func `what is no claim is no claim`(text: String) { #expect(SignatureVerifier.Claim(text) == nil) }

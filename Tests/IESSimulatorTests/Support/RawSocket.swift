@@ -22,7 +22,8 @@ struct RawSocket: Sendable {
     static func get(
         port: Int, _ path: String, fields: [String] = [], closes: Bool = true
     ) async throws -> (bytes: [UInt8], end: End) {
-        let lines = ["GET \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)"] + fields + (closes ? ["Connection: close"] : [])
+        let lines =
+            ["GET \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)"] + fields + (closes ? ["Connection: close"] : [])
         return try await exchange(port: port, lines.joined(separator: "\r\n") + "\r\n\r\n")
     }
 
