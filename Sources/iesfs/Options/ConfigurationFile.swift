@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Configuration
-import FoundationEssentials
 import Synchronization
+import SystemPackage
 
 /// A YAML file whose keys are names of options.
 enum ConfigurationFile {
@@ -11,17 +11,18 @@ enum ConfigurationFile {
     /// The values in the file at `path`, as text; lists are joined by colons. A missing file is an
     /// error only if it `isRequired`.
     static func values(ofFile path: String, isRequired: Bool) throws(OptionError) -> [String: String] {
-        let content: Data
-        do {
-            content = try Data(contentsOf: URL(filePath: path))
-        } catch let error as CocoaError where error.code == .fileReadNoSuchFile && !isRequired {
+        let content: [UInt8]
+        do throws(Errno) {
+            content = try contents(ofFile: path)
+        } catch .noSuchFileOrDirectory where !isRequired {
             return [:]
-        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+        } catch .noSuchFileOrDirectory {
             throw OptionError("\(path): there is no such configuration file")
         } catch {
-            throw OptionError("\(path): the configuration file cannot be read; choose another with --config FILE")
+            throw OptionError(
+                "\(path): the configuration file cannot be read (\(error)); choose another with --config FILE")
         }
-        return try values(of: [UInt8](content), path: path)
+        return try values(of: content, path: path)
     }
 
     static func values(of content: [UInt8], path: String) throws(OptionError) -> [String: String] {
@@ -46,6 +47,25 @@ enum ConfigurationFile {
             values[key] = try text(of: key, in: snapshot, path: path)
         }
         return values
+    }
+
+    /// At most 1 MiB of the file, which may be a device such as `/dev/null`.
+    private static func contents(ofFile path: String) throws(Errno) -> [UInt8] {
+        do {
+            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+            return try file.closeAfter {
+                var content: [UInt8] = []
+                var piece = [UInt8](repeating: 0, count: 65_536)
+                while content.count < 1 << 20 {
+                    let count = try piece.withUnsafeMutableBytes { try file.read(into: $0) }
+                    guard count > 0 else { break }
+                    content += piece[..<count]
+                }
+                return content
+            }
+        } catch {
+            throw (error as? Errno) ?? .ioError
+        }
     }
 
     private static func text(of key: String, in snapshot: YAMLSnapshot, path: String) throws(OptionError) -> String {
