@@ -2,7 +2,6 @@
 
 import CLinux
 import Glibc
-import IESFileSystem
 import Synchronization
 import SystemPackage
 
@@ -11,8 +10,9 @@ import SystemPackage
 /// The kernel takes the directory's lock for it and so waits for every look-up under way there. Whoever answers
 /// look-ups, or holds a lock that one of them needs, must therefore not wait with it.
 final class Invalidations: Sendable {
+    /// A name in the directory with this inode number.
     struct Name: Hashable, Sendable {
-        let parent: InodeNumber
+        let parent: UInt64
         let name: String
     }
 
@@ -24,14 +24,14 @@ final class Invalidations: Sendable {
 
     private let state = Mutex(State())
     private let event: Int32
-    private let isBusy: @Sendable (InodeNumber) -> Bool
+    private let isBusy: @Sendable (UInt64) -> Bool
     private let notify: @Sendable (Name) -> Void
 
     /// - Parameters:
     ///   - isBusy: A look-up in this directory waits. New ones would queue up behind our wait for it, so its names are
     ///     put off until it was answered.
     ///   - notify: Tells the kernel.
-    init(isBusy: @escaping @Sendable (InodeNumber) -> Bool, notify: @escaping @Sendable (Name) -> Void) throws(Errno) {
+    init(isBusy: @escaping @Sendable (UInt64) -> Bool, notify: @escaping @Sendable (Name) -> Void) throws(Errno) {
         self.isBusy = isBusy
         self.notify = notify
         event = eventfd(0, Int32(EFD_CLOEXEC))

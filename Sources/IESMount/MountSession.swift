@@ -133,14 +133,14 @@ package final class MountSession: Sendable {
         let waiting = bridge.waiting
         do throws(Errno) {
             let invalidations = try Invalidations(
-                isBusy: { waiting.containsLookUp(in: $0.rawValue) },
+                isBusy: { waiting.containsLookUp(in: $0) },
                 notify: { name in
                     // ENOENT says that the kernel does not know the name, which is as good.
                     fuse_lowlevel_notify_inval_entry(
-                        handle.pointer, name.parent.rawValue, name.name, name.name.utf8.count)
+                        handle.pointer, name.parent, name.name, name.name.utf8.count)
                 })
             try invalidations.start()
-            bridge.fileSystem.onInvalidEntry = { invalidations.add(.init(parent: $0, name: $1)) }
+            bridge.fileSystem.onInvalidEntry = { invalidations.add(.init(parent: $0.rawValue, name: $1)) }
             return invalidations
         } catch {
             fuse_session_destroy(session)

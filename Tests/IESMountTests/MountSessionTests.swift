@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Synchronization
+import Testing
+
+@testable import IESMount
+
+/// The parts of a session that need no kernel.
+@Suite struct MountSessionTests {
+    /// Little-endian words, as linux/fuse.h lays out its structures on this machine.
+    private func words(_ words: [UInt32]) -> [UInt8] { words.flatMap { withUnsafeBytes(of: $0) { Array($0) } } }
+
+    /// `fuse_in_header` (len, opcode 26, unique 2, nodeid, uid, gid, pid, padding) and `fuse_init_in` of 7.45.
+    private func initRequest(flags: UInt32) -> [UInt8] {
+        words([104, 26, 2, 0, 0, 0, 0, 0, 0, 0] + [7, 45, 0x20000, flags, 0] + [UInt32](repeating: 0, count: 11))
+    }
+
+    private func completed(offered: UInt32, answered: UInt32) -> UInt32 {
+        var exchange = InitExchange()
+        initRequest(flags: offered).withUnsafeBytes { exchange.received($0) }
+        // fuse_init_out: major, minor, max_readahead, flags, background, max_write, time_gran, pages, flags2, …
+        var body = words([7, 38, 0x20000, answered, 0xffff_ffff, 0x100000, 1, 256] + [UInt32](repeating: 0, count: 8))
+        body.withUnsafeMutableBytes { exchange.complete($0) }
+        return body.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 12, as: UInt32.self) }
+    }
+
+    @Test func `parallel directory operations are agreed to where the kernel offers them, and nothing else`() {
+        let parallel: UInt32 = 1 << 18
+        #expect(completed(offered: 0xffff_ffff, answered: 0x21) == 0x21 | parallel)
+        #expect(completed(offered: ~parallel, answered: 0x21) == 0x21)
+        #expect(completed(offered: parallel, answered: parallel) == parallel)
+    }
+
+    @Test func `only the reply to INIT is taken for it, and its bytes are kept`() {
+        var exchange = InitExchange()
+        let request = initRequest(flags: 0)
+        let look = words([56, 1, 4, 0, 1, 0, 0, 0, 0, 0] + [0, 0, 0, 0])
+        let reply = words([80, 0, 2, 0])
+        #expect(!reply.withUnsafeBytes { exchange.isAnswered(by: $0) })
+        look.withUnsafeBytes { exchange.received($0) }
+        #expect(exchange.request.isEmpty)
+        request.withUnsafeBytes { exchange.received($0) }
+        #expect(exchange.request == request)
+        #expect(reply.withUnsafeBytes { exchange.isAnswered(by: $0) })
+        #expect(!words([16, 0, 4, 0]).withUnsafeBytes { exchange.isAnswered(by: $0) })
+        let body = words([7, 38])
+        let isReady = reply.withUnsafeBytes { header in body.withUnsafeBytes { exchange.answered(header, $0) } }
+        #expect(isReady)
+        #expect(exchange.reply == reply + body)
+        let refusal = words([16, UInt32(bitPattern: -EPROTO), 2, 0])
+        let isRefused = refusal.withUnsafeBytes { header in [UInt8]().withUnsafeBytes { !exchange.answered(header, $0) }
+        }
+        #expect(isRefused)
+    }
+
+    @Test func `waiting requests are counted by directory and cancelled when the session closes`() async {
+        let requests = WaitingRequests()
+        let first = WaitingRequest(thread: 1, directory: 7)
+        let second = WaitingRequest(thread: 2, directory: 7)
+        requests.add(first)
+        requests.add(second)
+        requests.remove(first)
+        requests.remove(first)
+        #expect(requests.containsLookUp(in: 7))
+        #expect(!requests.drained(within: .zero))
+        let task = Task<Void, Never> { try? await Task.sleep(for: .seconds(1000)) }
+        second.adopt(task)
+        requests.close()
+        await task.value
+        requests.remove(second)
+        #expect(!requests.containsLookUp(in: 7))
+        #expect(requests.drained(within: .zero))
+
+        let late = WaitingRequest(thread: 3)
+        requests.add(late)
+        let lateTask = Task<Void, Never> { try? await Task.sleep(for: .seconds(1000)) }
+        late.adopt(lateTask)
+        #expect(lateTask.isCancelled)
+    }
+
+    @Test func `buffers are lent to one at a time and used again`() {
+        let buffers = ReplyBuffers(size: 8192)
+        let (outer, inner) = buffers.withBuffer { outer in
+            buffers.withBuffer { inner in (outer.baseAddress, inner.baseAddress) }
+        }
+        #expect(outer != inner)
+        let again = buffers.withBuffer { first in buffers.withBuffer { [first.baseAddress, $0.baseAddress] } }
+        #expect(Set(again) == [outer, inner])
+    }
+
+    @Test func `a buffer is resident before it is used`() {
+        let pages = ReplyBuffers(size: 1 << 20).withBuffer { buffer in
+            var resident = [UInt8](repeating: 0, count: buffer.count / 4096)
+            #expect(mincore(buffer.baseAddress, buffer.count, &resident) == 0)
+            return resident
+        }
+        #expect(pages.allSatisfy { $0 & 1 == 1 })
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `names are put off while a look-up waits in their directory, the others are told`() async throws {
+        let busy = Mutex(true)
+        let (told, continuation) = AsyncStream<Invalidations.Name>.makeStream()
+        let invalidations = try Invalidations(
+            isBusy: { parent in parent == 1 && busy.withLock(\.self) }, notify: { continuation.yield($0) })
+        try invalidations.start()
+        invalidations.add(.init(parent: 1, name: "a"))
+        invalidations.add(.init(parent: 2, name: "b"))
+        var names = told.makeAsyncIterator()
+        #expect(await names.next()?.name == "b")
+        busy.withLock { $0 = false }
+        #expect(await names.next()?.name == "a")
+        #expect(invalidations.stop(within: .seconds(30)))
+    }
+}
