@@ -5,7 +5,7 @@ import IESService
 import IESSimulator
 import Testing
 
-@Suite struct AccessTests {
+@Suite(.timeLimit(.minutes(2))) struct AccessTests {
     let task = TaskID("abc")
     var result: SimulatedResult { SimulatedResult(task, content: .text("the result")) }
 
@@ -140,6 +140,20 @@ import Testing
             let error = try json(bad.components(separatedBy: "\r\n\r\n")[1])["error"] as? [String: Any]
             #expect(error?["code"] as? Int == 401)
             #expect(error?["title"] as? String == "Unauthorized")
+        }
+    }
+
+    @Test func `calls over the limit of a second are throttled until the next one`() async throws {
+        let clock = TestClock()
+        try await Simulator.with([result], now: { clock.now }) { simulator in
+            try simulator.service.setSwitches("rate=2 retry-after=1")
+            var statuses: [Int] = []
+            for _ in 0..<4 { statuses.append(try await simulator.status(simulator.url(task)).status) }
+            #expect(statuses == [200, 200, 429, 429])
+            let told = try await simulator.curl("-i", simulator.url(task))
+            #expect(told.text.contains("\r\nRetry-After: 1\r\n"))
+            clock.advance(1)
+            try await expect(simulator.status(simulator.url(task)).status, 200)
         }
     }
 

@@ -5,7 +5,7 @@ import IESService
 import IESSimulator
 import Testing
 
-@Suite struct ControlFrontTests {
+@Suite(.timeLimit(.minutes(2))) struct ControlFrontTests {
     let task = TaskID("abc")
 
     @Test func `a script can inject faults, see and clear them`() async throws {

@@ -5,7 +5,7 @@ import IESService
 import IESSimulator
 import Testing
 
-@Suite struct RequestLogTests {
+@Suite(.timeLimit(.minutes(2))) struct RequestLogTests {
     let task = TaskID("abc")
     let other = TaskID("other")
 

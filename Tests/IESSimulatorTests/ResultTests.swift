@@ -5,7 +5,7 @@ import IESService
 import IESSimulator
 import Testing
 
-@Suite struct ResultTests {
+@Suite(.timeLimit(.minutes(2))) struct ResultTests {
     let task = TaskID("abc")
 
     /// The generator as its description has it, written in Python.

@@ -54,7 +54,7 @@ private final class Recorder: ResponseReceiver {
     var status: Int? { state.withLock { $0.status } }
 }
 
-@Suite struct SimulatorTransportTests {
+@Suite(.timeLimit(.minutes(2))) struct SimulatorTransportTests {
     let task = TaskID("abc")
     let service = SimulatedService()
 

