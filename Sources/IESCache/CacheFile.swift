@@ -67,7 +67,7 @@ package final class CacheFile: Sendable {
     }
 
     /// Fills `buffer` from `offset` on, up to the end of the file, if every byte has arrived and is verified: all or
-    /// nothing. Never waits for the disk, allocates nothing. After anything but `read` the buffer's content is undefined.
+    /// nothing. Never waits for the disk before the cache is closed, allocates nothing. After anything but `read` the buffer's content is undefined.
     package func readNow(at offset: Int64, into buffer: inout MutableRawSpan) -> Outcome {
         guard offset >= 0, offset < size else { return .read(0) }
         let count = Int(min(Int64(buffer.byteCount), size - offset))
@@ -84,7 +84,7 @@ package final class CacheFile: Sendable {
             }
             let isRead = buffer.withUnsafeMutableBytes { bytes in
                 let target = UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(count))
-                return data.readNow(into: target, at: offset) || (takeWarm(range) && readWaiting(target, offset))
+                return data.readNow(into: target, at: offset) || (mayWait(range) && readWaiting(target, offset))
             }
             guard isRead else { return .wouldBlock }
             if drops.load(ordering: .sequentiallyConsistent) == before { return .read(count) }
@@ -261,13 +261,12 @@ extension CacheFile {
         }
     }
 
-    private func takeWarm(_ range: Range<Int64>) -> Bool {
-        warm.withLock { warm in
-            guard
-                let index = warm.firstIndex(where: {
-                    $0.contains(range.lowerBound) && $0.upperBound >= range.upperBound
-                })
-            else { return false }
+    /// Whether a read may wait for the disk: after the cache was closed, there is no one to wait instead.
+    private func mayWait(_ range: Range<Int64>) -> Bool {
+        if core.isClosed { return true }
+        return warm.withLock { warm in
+            let index = warm.firstIndex { $0.contains(range.lowerBound) && $0.upperBound >= range.upperBound }
+            guard let index else { return false }
             warm.remove(at: index)
             return true
         }

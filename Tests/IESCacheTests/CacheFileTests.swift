@@ -73,7 +73,7 @@ import Testing
         let clean = try scratch.open()
         let kept = try clean.file(for: file.record)
         #expect(!kept.isVerified)
-        #expect(kept.now(0, data.count).bytes == data)
+        #expect(try await kept.bytes(0, data.count) == data)
         #expect(kept.isVerified)
         #expect(clean.usage().verifiedBlocks == 0)
 
@@ -94,7 +94,7 @@ import Testing
         }
         let cache = try scratch.open()
         let file = try cache.file(for: #require(try cache.latest(ResultKey(project: "p", task: "t"))))
-        #expect(file.now(0, 100).bytes == Array(data[..<100]))
+        #expect(try await file.bytes(0, 100) == Array(data[..<100]))
         // In the second block, which this run has not used yet.
         let path = try #require(Scratch.files(scratch.cachePath.appending("data")).first)
         try Scratch.overwrite(path, at: 70_000, [0])

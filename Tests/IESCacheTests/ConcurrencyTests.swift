@@ -88,7 +88,7 @@ import Testing
         cache.close()
         let next = try scratch.open()
         for record in records {
-            let isRight = try next.file(for: record).now(0, data.count).bytes == data
+            let isRight = try await next.file(for: record).bytes(0, data.count) == data
             #expect(isRight)
         }
         #expect(next.usage().verifiedBlocks == 0)
