@@ -76,7 +76,7 @@ extension Endpoint {
         guard let url = AbsoluteURL.parse(source.contains("://") ? source : "https://\(source)") else {
             throw EndpointError("\(quoted(source)) is neither a region, such as cn-north-4, nor the URL of an endpoint")
         }
-        guard url.target == "/" else {
+        guard url.target == "/", !source.utf8.contains(UInt8(ascii: "#")) else {
             throw EndpointError("\(quoted(source)) has a path; an endpoint is only a scheme, a host and a port")
         }
         guard url.origin.isSecure || allowsHTTP || Host.isLoopback(url.origin.host) else {

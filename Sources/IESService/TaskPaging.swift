@@ -3,10 +3,10 @@
 /// Decides which page of the task list to ask for next, and when to stop.
 ///
 /// Neither the request parameters nor the unit of `offset` (records, or pages) are settled by the documentation, so
-/// each page is judged by the ids it brings: every request after the first of a pass must bring a new one, offsets only
-/// grow, and the number of pages is bounded. Offsets are first taken for records, as in sibling calls. If that ends
-/// before `count` tasks are known, a second pass takes them for pages. A service that refuses the parameters is asked
-/// without them.
+/// each page is judged by the ids it brings, offsets only grow, and the number of pages is bounded. Offsets are first
+/// taken for records, as in sibling calls; each page must bring a new id. If that ends before `count` tasks are known, a
+/// second pass takes offsets for pages, which must not overlap. A service that refuses the parameters is asked without
+/// them.
 struct TaskPaging: Hashable, Sendable {
     struct Request: Hashable, Sendable {
         /// Nil: no parameters at all.
@@ -36,6 +36,9 @@ struct TaskPaging: Hashable, Sendable {
     /// A page past the last task was empty: there are no more, if offsets count records.
     private var hasSeenEnd = false
     private var known: Set<String> = []
+    /// Seen since the pages began to be counted, and on the first page.
+    private var seen: Set<String> = []
+    private var firstPage: Set<String> = []
     private var tasks: [TaskRecord] = []
 
     /// The first request.
@@ -49,7 +52,8 @@ struct TaskPaging: Hashable, Sendable {
         var named: Set<TaskID> = []
         for id in page.ids where known.insert(id).inserted { _ = TaskID(rawValue: id).map { named.insert($0) } }
         for task in page.tasks where named.remove(task.taskID) != nil { tasks.append(task) }
-        let isNew = known.count > before
+        if pages == 1 { firstPage = known }
+        let goesOn = unit == .pages ? isNextPage(page) : known.count > before
 
         if let count = page.count, known.count >= count, count > 0 || page.size == 0 { return finish(isComplete: true) }
         guard pages < Self.mostPages, known.count < Self.mostTasks, self.bytes < Self.mostBytes, unit != .none else {
@@ -59,7 +63,7 @@ struct TaskPaging: Hashable, Sendable {
             if isLast(page) { return finish(isComplete: true) }
             hasSeenEnd = hasSeenEnd || page.size == 0
         }
-        guard isNew, let next = next(after: page) else { return changeUnit() }
+        guard goesOn, let next = next(after: page) else { return changeUnit() }
         return ask(next)
     }
 
@@ -83,6 +87,14 @@ struct TaskPaging: Hashable, Sendable {
         page.size == 0 ? pages == 1 : page.size < page.limit ?? 0
     }
 
+    /// Most of it has not been seen on a page before: tasks that are added meanwhile push others to the next page, but
+    /// where offsets count records, two "pages" differ by one task.
+    private mutating func isNextPage(_ page: TaskPage) -> Bool {
+        let fresh = Set(page.ids).subtracting(seen)
+        seen.formUnion(fresh)
+        return fresh.count * 2 > page.ids.count
+    }
+
     private func next(after page: TaskPage) -> Int? {
         let answered = max(sent, page.offset ?? sent)
         let next = answered + (unit == .pages ? 1 : page.size)
@@ -92,6 +104,7 @@ struct TaskPaging: Hashable, Sendable {
     private mutating func changeUnit() -> Step {
         guard unit == .records, !known.isEmpty else { return finish(isComplete: hasSeenEnd) }
         unit = .pages
+        seen = firstPage
         return ask(1)
     }
 
