@@ -19,7 +19,7 @@ extension Bridge {
 
     func read(_ request: Request, _ handle: HandleID, at offset: Int64, count: Int) {
         if readNow(handle, at: offset, count: count, answer: { send($0, to: request, "read") }) { return }
-        wait(request, "read") { [fileSystem] waiter in
+        wait(request, "read", for: .read(of: handle.rawValue)) { [fileSystem] waiter in
             do throws(FileSystemError) {
                 // What has come may be evicted again before it is read; so often in a row only if something is wrong.
                 for _ in 0..<16 {
@@ -49,6 +49,19 @@ extension Bridge {
             }
             return true
         }
+    }
+
+    /// A descriptor was closed. With reads outstanding, their reader has left, which the file system is told again a moment
+    /// later: a read whose task had not begun by now was not yet outstanding for it, and would wait until its deadline.
+    func flush(_ request: Request, _ handle: HandleID) {
+        fileSystem.flush(handle)
+        if waiting.contains(.read(of: handle.rawValue)) {
+            Task { [fileSystem, waiting] in
+                try? await Task.sleep(for: .milliseconds(100))
+                if waiting.contains(.read(of: handle.rawValue)) { fileSystem.flush(handle) }
+            }
+        }
+        send(.done, to: request, "flush")
     }
 
     /// SEEK_DATA and SEEK_HOLE of lseek(2): every file is data to its end.

@@ -7,7 +7,7 @@ import SystemPackage
 extension Bridge {
     func lookUp(_ request: Request, _ name: String, in parent: InodeNumber) {
         answer(
-            request, "lookup", lookingUpIn: parent.rawValue,
+            request, "lookup", for: .lookUp(in: parent.rawValue),
             now: { () throws(FileSystemError) in try fileSystem.lookUpNow(name, in: parent).map(Reply.entry) },
             later: { fileSystem throws(FileSystemError) in .entry(try await fileSystem.lookUp(name, in: parent)) })
     }

@@ -32,7 +32,7 @@ final class Bridge: Sendable {
 
     /// Answers now with what `body` returns; where it returns nil, waits for `later` on a task.
     func answer(
-        _ request: Request, _ operation: StaticString, lookingUpIn directory: UInt64? = nil,
+        _ request: Request, _ operation: StaticString, for subject: WaitingRequest.Subject = .other,
         now body: () throws(FileSystemError) -> Reply?,
         later: @escaping @Sendable (ResultFileSystem) async throws(FileSystemError) -> Reply
     ) {
@@ -41,7 +41,7 @@ final class Bridge: Sendable {
         } catch {
             return send(.failure(error), to: request, operation)
         }
-        wait(request, operation, lookingUpIn: directory) { [fileSystem] waiter in
+        wait(request, operation, for: subject) { [fileSystem] waiter in
             do throws(FileSystemError) {
                 waiter.answer(try await later(fileSystem))
             } catch {
@@ -61,10 +61,10 @@ final class Bridge: Sendable {
 
     /// Makes a request's task. `body` calls `answer` of what it is given exactly once.
     func wait(
-        _ request: Request, _ operation: StaticString, lookingUpIn directory: UInt64? = nil,
+        _ request: Request, _ operation: StaticString, for subject: WaitingRequest.Subject = .other,
         _ body: @escaping @Sendable (Waiter) async -> Void
     ) {
-        let entry = WaitingRequest(thread: request.thread, directory: directory)
+        let entry = WaitingRequest(thread: request.thread, subject: subject)
         let waiter = Waiter(bridge: self, request: request, operation: operation, entry: entry)
         waiting.add(entry)
         waiter.watchInterrupts()

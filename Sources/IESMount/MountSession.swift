@@ -133,7 +133,7 @@ package final class MountSession: Sendable {
         let waiting = bridge.waiting
         do throws(Errno) {
             let invalidations = try Invalidations(
-                isBusy: { waiting.containsLookUp(in: $0) },
+                isBusy: { waiting.contains(.lookUp(in: $0)) },
                 notify: { name in
                     // ENOENT says that the kernel does not know the name, which is as good.
                     fuse_lowlevel_notify_inval_entry(

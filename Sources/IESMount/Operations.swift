@@ -71,8 +71,7 @@ extension fuse_lowlevel_ops {
         }
         flush = { pointer, _, information in
             let (bridge, request) = Bridge.take(pointer)
-            bridge.fileSystem.flush(HandleID(rawValue: information!.pointee.fh))
-            bridge.send(.done, to: request, "flush")
+            bridge.flush(request, HandleID(rawValue: information!.pointee.fh))
         }
         release = { pointer, _, information in
             let (bridge, request) = Bridge.take(pointer)

@@ -4,6 +4,15 @@ import Synchronization
 
 /// The task of a request that waits, for whoever may have to end it.
 final class WaitingRequest: Sendable {
+    /// What it waits for, as far as anybody asks.
+    enum Subject: Hashable, Sendable {
+        /// A name in the directory with this inode number.
+        case lookUp(in: UInt64)
+        /// Bytes, for the open file with this number.
+        case read(of: UInt64)
+        case other
+    }
+
     private struct State {
         var task: Task<Void, Never>?
         var isCancelled = false
@@ -11,13 +20,12 @@ final class WaitingRequest: Sendable {
 
     /// The thread that made the request, as FUSE names it.
     let thread: Int32
-    /// The directory a look-up waits in; nil for every other request.
-    let directory: UInt64?
+    let subject: Subject
     private let state = Mutex(State())
 
-    init(thread: Int32, directory: UInt64? = nil) {
+    init(thread: Int32, subject: Subject = .other) {
         self.thread = thread
-        self.directory = directory
+        self.subject = subject
     }
 
     /// Takes the task, which may have been cancelled before it was there.

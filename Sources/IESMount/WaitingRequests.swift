@@ -7,7 +7,7 @@ import Synchronization
 final class WaitingRequests: Sendable {
     private struct State {
         var requests: Set<WaitingRequest> = []
-        var lookUps: [UInt64: Int] = [:]
+        var counts: [WaitingRequest.Subject: Int] = [:]
         var isClosed = false
     }
 
@@ -15,14 +15,14 @@ final class WaitingRequests: Sendable {
 
     var count: Int { state.withLock(\.requests.count) }
 
-    /// True while a look-up in this directory waits.
-    func containsLookUp(in directory: UInt64) -> Bool { state.withLock { $0.lookUps[directory] != nil } }
+    /// True while a request waits for this.
+    func contains(_ subject: WaitingRequest.Subject) -> Bool { state.withLock { $0.counts[subject] != nil } }
 
     /// Adds a request; one that comes after `close` is cancelled at once.
     func add(_ request: WaitingRequest) {
         let isClosed = state.withLock { state in
             state.requests.insert(request)
-            if let directory = request.directory { state.lookUps[directory, default: 0] += 1 }
+            state.counts[request.subject, default: 0] += 1
             return state.isClosed
         }
         if isClosed { request.cancel() }
@@ -31,8 +31,8 @@ final class WaitingRequests: Sendable {
     /// Takes a request out that has been answered.
     func remove(_ request: WaitingRequest) {
         state.withLock { state in
-            guard state.requests.remove(request) != nil, let directory = request.directory else { return }
-            state.lookUps[directory] = state.lookUps[directory].flatMap { $0 > 1 ? $0 - 1 : nil }
+            guard state.requests.remove(request) != nil else { return }
+            state.counts[request.subject] = state.counts[request.subject].flatMap { $0 > 1 ? $0 - 1 : nil }
         }
     }
 

@@ -54,22 +54,23 @@ import Testing
         #expect(isRefused)
     }
 
-    @Test func `waiting requests are counted by directory and cancelled when the session closes`() async {
+    @Test func `waiting requests are counted by subject and cancelled when the session closes`() async {
         let requests = WaitingRequests()
-        let first = WaitingRequest(thread: 1, directory: 7)
-        let second = WaitingRequest(thread: 2, directory: 7)
+        let first = WaitingRequest(thread: 1, subject: .lookUp(in: 7))
+        let second = WaitingRequest(thread: 2, subject: .lookUp(in: 7))
         requests.add(first)
         requests.add(second)
         requests.remove(first)
         requests.remove(first)
-        #expect(requests.containsLookUp(in: 7))
+        #expect(requests.contains(.lookUp(in: 7)))
+        #expect(!requests.contains(.read(of: 7)))
         #expect(!requests.drained(within: .zero))
         let task = Task<Void, Never> { try? await Task.sleep(for: .seconds(1000)) }
         second.adopt(task)
         requests.close()
         await task.value
         requests.remove(second)
-        #expect(!requests.containsLookUp(in: 7))
+        #expect(!requests.contains(.lookUp(in: 7)))
         #expect(requests.drained(within: .zero))
 
         let late = WaitingRequest(thread: 3)
