@@ -117,7 +117,8 @@ struct CallDriver: Sendable {
             case .document(let bytes): return .document(bytes)
             case .refused(let error, let serverDate):
                 let wasSigned = if case .keys? = credentials { isAtEndpoint } else { false }
-                throw Failure(failure: .refused(error), serverDate: wasSigned ? serverDate : nil)
+                throw Failure(
+                    failure: .refused(error.redacting(credentials)), serverDate: wasSigned ? serverDate : nil)
             case .failed(let failure, let isAnswered): throw Failure(failure: failure, isAnswered: isAnswered)
             case .redirected(let status, let location):
                 redirects += 1

@@ -327,4 +327,20 @@ extension CallDriverTests {
             #expect(!bench.lines.all.isEmpty)
         }
     }
+
+    @Test func `a gateway that repeats what was signed shows no secret`() async throws {
+        let token = "canary-security-token"
+        let message = "verify aksk signature fail, canonical request: GET|/|x-security-token:\(token)|"
+        let text = "{\"error_code\": \"APIG.0301\", \"error_msg\": \"\(message)\", \"request_id\": \"\(token)\"}"
+        for environment in [
+            Bench.keys.merging(["HUAWEICLOUD_SDK_SECURITY_TOKEN": token]) { $1 }, ["IESFS_TOKEN": token],
+        ] {
+            let bench = try Bench(ScriptedTransport(.text(401, text)), environment: environment)
+            let error = refusal(await bench.result())
+            #expect(
+                error?.message
+                    == "verify aksk signature fail, canonical request: GET|/|x-security-token:<redacted>|")
+            #expect(error?.requestID == "<redacted>")
+        }
+    }
 }
