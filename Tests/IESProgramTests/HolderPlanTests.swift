@@ -78,7 +78,7 @@ import Testing
         }
         #expect(waited == .seconds(5))
         #expect(actions == [.unmount(lazily: true)])
-        #expect(effects(plan.handle(.unmounted(true))) == [.setTimer(HolderPlan.grace)])
+        #expect(effects(plan.handle(.unmounted(true))) == [.setTimer(HolderPlan.graceDetached)])
     }
 
     @Test func `asked twice, it does not wait for the users`() {
@@ -86,7 +86,7 @@ import Testing
         _ = plan.handle(.stopRequested)
         _ = plan.handle(.unmounted(false))
         #expect(effects(plan.handle(.stopRequested)) == [.unmount(lazily: true)])
-        #expect(effects(plan.handle(.unmounted(true))) == [.setTimer(HolderPlan.grace)])
+        #expect(effects(plan.handle(.unmounted(true))) == [.setTimer(HolderPlan.graceDetached)])
     }
 
     @Test func `a worker that does not finish is ended, then killed`() {

@@ -70,7 +70,7 @@ struct MountCommand: ParsableCommand {
 
     /// - Parameter isResolved: The options are complete, because another process of ours made them.
     private func job(isResolved: Bool) throws -> MountJob {
-        let environment = ProcessInfo.processInfo.environment
+        let environment = ProcessEnvironment.current
         let directory = FileManager.default.currentDirectoryPath
         var given = options
         if verbose { given.insert("log_level=debug", at: 0) }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 
 /// `iesfs worker`: what a holder starts. The descriptors are at the numbers of `WorkerProcess.Inherited`.
@@ -38,6 +37,6 @@ struct WorkerCommand: ParsableCommand {
         }
         return try MountJob(
             source: source, locatedMountpoint: mountpoint, resolved: resolved,
-            environment: ProcessInfo.processInfo.environment)
+            environment: ProcessEnvironment.current)
     }
 }

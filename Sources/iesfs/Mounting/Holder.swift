@@ -24,6 +24,7 @@ struct Holder: ~Copyable {
         signals = SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
+        ChildProcess.rename("iesfs")
         self.job = job
         self.reporter = reporter
         inBackground = reporter != nil
@@ -68,7 +69,7 @@ struct Holder: ~Copyable {
                     case .report(let message): carryOut(message, mount)
                     case .log(let level, let text): write(text, level)
                     case .unmount(let lazily):
-                        manager.stopping()
+                        announceStop()
                         events.append(.unmounted(mount.unmount(lazily: lazily)))
                     case .disconnect: mount.disconnect()
                     case .signalWorker(let signal): worker.process.signal(signal.number)
@@ -131,6 +132,13 @@ struct Holder: ~Copyable {
         case .unmounted: break
         }
         report(message)
+    }
+
+    private var hasAnnouncedStop = false
+
+    private mutating func announceStop() {
+        if !hasAnnouncedStop { manager.stopping() }
+        hasAnnouncedStop = true
     }
 
     private func report(_ message: ControlMessage) { reporter?.send(message) }

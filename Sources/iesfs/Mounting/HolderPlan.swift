@@ -37,10 +37,12 @@ struct HolderPlan: Sendable {
     enum Signal: Hashable, Sendable { case hangUp, terminate, kill }
 
     /// How often a mount in use is tried again, and how often it is: for five seconds.
-    static let retryInterval: Duration = .milliseconds(100)
-    static let retries = 50
+    static let retryInterval: Duration = .milliseconds(200)
+    static let retries = 25
     /// For the worker to finish after the mount has gone: its cache is synced then.
     static let grace: Duration = .seconds(10)
+    /// For those who use a mount that was detached: they were waited for before.
+    static let graceDetached: Duration = .seconds(2)
     /// For the worker to end after SIGTERM.
     static let lastGrace: Duration = .seconds(5)
 
@@ -125,7 +127,7 @@ struct HolderPlan: Sendable {
         guard case .releasing(let triesLeft) = phase else { return [] }
         if succeeded {
             phase = .draining(.terminate)
-            return [.setTimer(Self.grace)]
+            return [.setTimer(triesLeft > 0 ? Self.grace : Self.graceDetached)]
         }
         guard triesLeft == Self.retries else { return [.setTimer(Self.retryInterval)] }
         return [.log(.notice, "the mount is in use; waiting for its users"), .setTimer(Self.retryInterval)]

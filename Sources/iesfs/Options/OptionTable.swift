@@ -160,3 +160,15 @@ enum OptionTable {
 extension String {
     fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
+
+extension OptionTable {
+    /// The table as README.md has it.
+    static var markdown: String {
+        let rows = options.map { option in
+            let name = option.placeholder.map { "\(option.name)=\($0)" } ?? option.name
+            let cells = [option.help, option.standard].map { $0.replacing("|", with: "\\|") }
+            return "| `\(name.replacing("|", with: "\\|"))` | \(cells[0]) | \(cells[1]) |"
+        }
+        return (["| option | meaning | default |", "|---|---|---|"] + rows).joined(separator: "\n")
+    }
+}

@@ -87,6 +87,9 @@ struct ChildProcess: Sendable {
         return ChildProcess(id: child)
     }
 
+    /// What `ps` and `pgrep` show instead of `exe`, which is how this program was started again.
+    static func rename(_ name: String) { pthread_setname_np(pthread_self(), name) }
+
     func signal(_ signal: Int32) { kill(id, signal) }
 
     /// How the process ended; nil while it runs. To be asked no more after that.

@@ -26,6 +26,7 @@ struct Worker {
         let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
+        ChildProcess.rename("iesfs-worker")
         ProcessLimits.set()
         let log = try LogWriter.standard(for: job, inForeground: inForeground)
         ProgramLogHandler.install(log, level: job.options.logLevel)
