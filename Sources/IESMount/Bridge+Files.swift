@@ -52,13 +52,17 @@ extension Bridge {
     }
 
     /// A descriptor was closed. With reads outstanding, their reader has left, which the file system is told again a moment
-    /// later: a read whose task had not begun by now was not yet outstanding for it, and would wait until its deadline.
+    /// later if they still wait: a read whose task had not begun by now was not yet outstanding for it, and would wait
+    /// until its deadline. A read that came since is of somebody who shares the open file and has not left.
     func flush(_ request: Request, _ handle: HandleID) {
         fileSystem.flush(handle)
-        if waiting.contains(.read(of: handle.rawValue)) {
+        let subject = WaitingRequest.Subject.read(of: handle.rawValue)
+        let left = waiting.all(subject)
+        if !left.isEmpty {
             Task { [fileSystem, waiting] in
                 try? await Task.sleep(for: .milliseconds(100))
-                if waiting.contains(.read(of: handle.rawValue)) { fileSystem.flush(handle) }
+                let still = waiting.all(subject)
+                if !still.isEmpty, still.isSubset(of: left) { fileSystem.flush(handle) }
             }
         }
         send(.done, to: request, "flush")

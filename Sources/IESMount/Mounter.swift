@@ -26,8 +26,6 @@ package enum Mounter {
             : try mountByHelper(request, at: mountpoint.path)
     }
 
-    // MARK: root
-
     private static func mountDirectly(_ request: MountRequest, at path: FilePath) throws(MountError) -> Int32 {
         let descriptor = open(device.string, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw noDevice(.current) }
@@ -73,8 +71,6 @@ package enum Mounter {
         default: MountError(.noFUSE, "\(device) cannot be opened: \(error).")
         }
     }
-
-    // MARK: everybody else
 
     /// fusermount3 opens the device, mounts as root and sends the descriptor over a socket (its own protocol with
     /// libfuse). Done here and not by libfuse, so that its words come back as an error and nothing is forked.

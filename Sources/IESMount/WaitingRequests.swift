@@ -18,6 +18,13 @@ final class WaitingRequests: Sendable {
     /// True while a request waits for this.
     func contains(_ subject: WaitingRequest.Subject) -> Bool { state.withLock { $0.counts[subject] != nil } }
 
+    /// The requests that wait for this.
+    func all(_ subject: WaitingRequest.Subject) -> Set<WaitingRequest> {
+        state.withLock { state in
+            state.counts[subject] == nil ? [] : state.requests.filter { $0.subject == subject }
+        }
+    }
+
     /// Adds a request; one that comes after `close` is cancelled at once.
     func add(_ request: WaitingRequest) {
         let isClosed = state.withLock { state in
