@@ -115,10 +115,11 @@ extension CacheFile {
         if range.isEmpty { return }
         try await core.threads.run { [self] () throws(CacheError) in
             let blocks = state.withLock { $0.map.blocks(in: range) }
-            if !acceptByMark(range) {
-                for block in blocks { try verify(block) }
+            var isInMemory = !acceptByMark(range)
+            if isInMemory {
+                for block in blocks where try !verify(block) { isInMemory = false }
             }
-            try warmUp(range)
+            try warmUp(range, unless: isInMemory)
         }
     }
 
@@ -145,10 +146,12 @@ extension CacheFile {
     }
 
     /// Checks a block in doubt against its checksum; drops it if that does not hold.
-    func verify(_ block: Int) throws(CacheError) {
-        try verifications[block % verifications.count].lock.withLock { _ throws(CacheError) in
+    /// - Returns: Whether it was checked, and so all of it read.
+    @discardableResult
+    func verify(_ block: Int) throws(CacheError) -> Bool {
+        try verifications[block % verifications.count].lock.withLock { _ throws(CacheError) -> Bool in
             let (doubt, range) = state.withLock { ($0.map.doubt(block), $0.map.range(of: block)) }
-            guard let doubt else { return }
+            guard let doubt else { return false }
             var failure: CacheError?
             do throws(CacheError) {
                 if try checksum(of: range) == doubt {
@@ -157,7 +160,7 @@ extension CacheFile {
                         if state.map.isBelieved { hasAll.store(true, ordering: .releasing) }
                     }
                     core.ledger.verifiedBlocks.add(1, ordering: .relaxed)
-                    return
+                    return true
                 }
             } catch {
                 // What cannot be read for good is fetched again as well.
@@ -171,6 +174,7 @@ extension CacheFile {
                     "file": "\(data.path)", "block": "\(block)", "error": "\(failure.map { "\($0)" } ?? "checksum")",
                 ])
             try drop(block)
+            return true
         }
     }
 
@@ -251,10 +255,10 @@ extension CacheFile {
 }
 
 extension CacheFile {
-    /// Reads `range` for the page cache's sake, if all of it may be read.
-    private func warmUp(_ range: Range<Int64>) throws(CacheError) {
+    /// Reads `range` for the page cache's sake, unless it has just been read; if all of it may be read.
+    private func warmUp(_ range: Range<Int64>, unless isInMemory: Bool) throws(CacheError) {
         guard state.withLock({ $0.map.standing(of: range) }) == .readable else { return }
-        _ = try checksum(of: range)
+        if !isInMemory { _ = try checksum(of: range) }
         warm.withLock { warm in
             if warm.count >= 32 { warm.removeFirst() }
             warm.append(range)

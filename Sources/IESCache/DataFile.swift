@@ -28,6 +28,8 @@ struct FileStatus: Hashable, Sendable {
 struct DataFile: ~Copyable, Sendable {
     let path: FilePath
     private let descriptor: Int32
+    /// On a file system that is memory, no read waits, and RWF_NOWAIT is refused.
+    private let nowFlags: Int32
 
     /// Opens the file, creating it where absent with mode 0600. `isNew` refuses one that exists.
     init(_ path: FilePath, isNew: Bool = false) throws(CacheError) {
@@ -40,6 +42,10 @@ struct DataFile: ~Copyable, Sendable {
         guard descriptor >= 0 else { throw .failed(to: "open", path, Errno(rawValue: errno)) }
         self.path = path
         self.descriptor = descriptor
+        // tmpfs and ramfs; <linux/magic.h>
+        var system = statfs()
+        let isMemory = fstatfs(descriptor, &system) == 0 && [0x0102_1994, 0x8584_58F6].contains(Int(system.f_type))
+        nowFlags = isMemory ? 0 : ies_RWF_NOWAIT
     }
 
     deinit { close(descriptor) }
@@ -80,7 +86,7 @@ struct DataFile: ~Copyable, Sendable {
         var done = 0
         while done < buffer.count {
             var vector = iovec(iov_base: buffer.baseAddress! + done, iov_len: buffer.count - done)
-            let count = preadv2(descriptor, &vector, 1, off_t(offset) + off_t(done), ies_RWF_NOWAIT)
+            let count = preadv2(descriptor, &vector, 1, off_t(offset) + off_t(done), nowFlags)
             if count <= 0 { return false }
             done += count
         }

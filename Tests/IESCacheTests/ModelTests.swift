@@ -10,7 +10,7 @@ import Testing
 @Suite struct ModelTests {
     static let seeds: [UInt64] =
         getenv("IES_SEED").flatMap { UInt64(String(cString: $0)) }.map { [$0] }
-        ?? (getenv("IES_LONG") == nil ? Array(1...6) : Array(1...500))
+        ?? (getenv("IES_LONG") == nil ? Array(1...6) : Array(1...100))
 
     @Test(arguments: seeds)
     func `whatever happens, a byte is right or missing, and what was kept is found again`(seed: UInt64) async throws {

@@ -14,7 +14,9 @@ final class Scratch: Sendable {
     let warnings = Warnings()
 
     init() throws {
-        var template = Array("/tmp/iesfs-cache-test.XXXXXX".utf8CString)
+        // On another file system by TMPDIR.
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/iesfs-cache-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
         path = FilePath(template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
     }
