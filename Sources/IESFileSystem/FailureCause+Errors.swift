@@ -6,8 +6,8 @@ package import IESService
 
 extension FailureCause {
     /// The cause that a refusal names: by its code, then by its HTTP status.
-    package init(status: Int, code: String?) {
-        switch (code ?? "", Self.gatewayDigits(code), status) {
+    package init(_ refusal: ServiceError) {
+        switch (refusal.code ?? "", refusal.gatewayDigits, refusal.status) {
         case ("MSS.000000001", _, _): self = .failure
         case ("MSS.000000002", _, _): self = .internalError
         case ("MSS.000000003", _, _), ("MSS.00000003", _, _), ("MSS.10000003", _, _), ("MSS.10001002", _, _):
@@ -45,7 +45,7 @@ extension FailureCause {
     package init(_ failure: ServiceFailure, timeout: Duration) {
         switch failure {
         case .refused(let error):
-            let cause = FailureCause(status: error.status, code: error.code)
+            let cause = FailureCause(error)
             let mustWait = error.retryAfter.map { $0 > timeout } ?? false
             self = cause == .unavailable && mustWait ? .throttled : cause
         case .transport(let error): self.init(error)
@@ -67,14 +67,6 @@ extension FailureCause {
         case .cancelled: self = .interrupted
         case .stopped, .other: self = .other
         }
-    }
-
-    /// The four digits that `APIG.0301` and `APIGW.0301` share; nil for other codes.
-    private static func gatewayDigits(_ code: String?) -> String? {
-        guard let parts = code?.split(separator: ".", omittingEmptySubsequences: false), parts.count == 2,
-            parts[0] == "APIG" || parts[0] == "APIGW", parts[1].utf8.count == 4
-        else { return nil }
-        return String(parts[1])
     }
 }
 

@@ -107,7 +107,7 @@ extension ResultFileSystem {
     private func projects() -> Set<ProjectID> {
         guard settings.projects.isEmpty else { return Set(settings.projects) }
         let cached = (try? cache.projects()) ?? []
-        return answeredProjects.union(cached.compactMap { Names.project($0) })
+        return answered.all.union(cached.compactMap { Names.project($0) })
     }
 
     /// The last task list, and what the cache knows besides.

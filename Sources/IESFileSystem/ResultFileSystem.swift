@@ -24,16 +24,13 @@ package final class ResultFileSystem: Sendable {
     let inodes = Mutex(InodeTable())
     let handles = Mutex(HandleTable<OpenObject>())
     let failures: SharedFailureBook
+    let answered: AnsweredProjects
     let endpoint: Endpoint
     let moreStatus: @Sendable () -> [StatusLine]
     let logger: Logger
     let started: FileTime
     let startedInstant: ContinuousClock.Instant
-    private let answered = Mutex<Set<ProjectID>>([])
     private let invalidEntry = Mutex<@Sendable (InodeNumber, String) -> Void>({ _, _ in })
-
-    /// How many projects are listed because the service answered for them.
-    private static let mostAnswered = 1000
 
     /// - Parameter status: Lines for `/.iesfs/status` that others know: credentials, passthrough, and so on.
     package init(
@@ -51,8 +48,11 @@ package final class ResultFileSystem: Sendable {
         links = LinkDirectories(cache: cache)
         let failures = SharedFailureBook()
         self.failures = failures
+        let answered = AnsweredProjects()
+        self.answered = answered
         let (now, timeout) = (settings.now, settings.timeout)
         lists = TaskLists(client: client, cache: cache, settings: settings, logger: logger) { project, failure in
+            if failure == nil { answered.add(project) }
             failures.book.withLock { book in
                 guard let failure else { return book.listSucceeded(project) }
                 book.listFailed(project, FailureDetails(.service(failure), timeout: timeout, time: now()))
@@ -79,14 +79,11 @@ package final class ResultFileSystem: Sendable {
 
     // MARK: What is known
 
-    /// Projects of which the service has answered a result since the mount.
-    var answeredProjects: Set<ProjectID> { answered.withLock { $0 } }
-
     /// The service answered for a result just now.
     func succeeded(_ id: ResultID) {
         failures.book.withLock { $0.succeeded(id, wasAnswered: true) }
         links.invalidate(id.project)
-        answered.withLock { if $0.count < Self.mostAnswered { $0.insert(id.project) } }
+        answered.add(id.project)
     }
 
     func allows(_ project: ProjectID) -> Bool { settings.projects.isEmpty || settings.projects.contains(project) }
@@ -141,4 +138,18 @@ package final class ResultFileSystem: Sendable {
 /// The failures of a mount, for all who report and show them.
 final class SharedFailureBook: Sendable {
     let book = Mutex(FailureBook())
+}
+
+/// The projects of which the service has given a list or a result since the mount.
+final class AnsweredProjects: Sendable {
+    /// How many are kept: a mount can be asked for any number.
+    private static let most = 1000
+
+    private let projects = Mutex<Set<ProjectID>>([])
+
+    var all: Set<ProjectID> { projects.withLock { $0 } }
+
+    func add(_ project: ProjectID) {
+        projects.withLock { if $0.count < Self.most { $0.insert(project) } }
+    }
 }

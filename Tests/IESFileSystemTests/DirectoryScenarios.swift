@@ -157,8 +157,9 @@ import Testing
             #expect(try await first.names("") == [])
             _ = try await first.lookUp("\(other)")
             #expect(try await first.names("") == [])
-            _ = try await first.lookUp(TaskID.numbered(1))
+            _ = try await first.list("\(first.service.project)")
             #expect(try await first.names("") == [first.service.project.rawValue])
+            _ = try await first.lookUp(TaskID.numbered(1))
             let second = try await first.restarted()
             #expect(try await second.names("") == [second.service.project.rawValue])
             let third = try await second.restarted { $0.projects = [other] }
