@@ -91,6 +91,8 @@ final class Download: ResultReceiver {
     func receive(_ bytes: RawSpan) -> Flow {
         let (writer, isStopped) = state.withLock { ($0.writer, $0.isStopped) }
         guard let writer, !isStopped else { return .stop }
+        // Before they are stored: bytes that are paused come again.
+        guard !owner.holds(id, at: writer.position) else { return .pause }
         do throws(CacheError) {
             let progress = try writer.append(bytes)
             guard !progress.contradicts else {

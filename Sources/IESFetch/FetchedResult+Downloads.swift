@@ -53,17 +53,24 @@ extension FetchedResult {
             }
             let effects = carryOut(fetching.plan.arrived(download, upTo: position), &fetching)
             if effects.stops.contains(where: { $0.id == download }) { return (effects, .stop) }
-            if fetching.plan.isStream, fetching.isUnread, fetching.plan.downloads[download] != nil,
-                position >= settings.holdBytes
-            {
-                fetching.held = download
-                return (effects, .pause)
-            }
             return (effects, .proceed)
         }
         perform(effects)
-        if flow == .pause { endHold(of: download) }
         return flow
+    }
+
+    /// Whether the body of a whole answer waits, because nobody reads yet; it is ended if nobody does soon.
+    func holds(_ download: Int, at position: Int64) -> Bool {
+        guard position >= settings.holdBytes else { return false }
+        let (holds, isNew) = fetching.withLock { fetching -> (Bool, Bool) in
+            guard fetching.plan.isStream, fetching.isUnread, fetching.plan.downloads[download] != nil else {
+                return (false, false)
+            }
+            defer { fetching.held = download }
+            return (true, fetching.held == nil)
+        }
+        if isNew { endHold(of: download) }
+        return holds
     }
 
     private func endHold(of download: Int) {

@@ -120,6 +120,19 @@ import Testing
         #expect(try await result.wholeInPieces() == Self.large.bytes())
     }
 
+    @Test func `a body nobody reads yet is held, and goes on for the first reader`() async throws {
+        let setup = try FetcherSetup { $0.hold = .seconds(60) }
+        setup.service.change { $0.ranges = .ignored }
+        let id = setup.add(.sample, Self.large)
+        let result = try await setup.fetcher.resolve(id)
+        try await setup.service.log.wait(for: .sent(1 << 20, task: .sample))
+        while result.cachedBytes < 1 << 20 { await Task.yield() }
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(result.cachedBytes < 2 << 20)
+        #expect(try await result.wholeInPieces() == Self.large.bytes())
+        #expect(setup.service.log.count == 1)
+    }
+
     @Test func `a refusal is remembered for its time, then asked again`() async throws {
         let setup = try FetcherSetup { $0.errorTTL = .milliseconds(100) }
         let id = ResultID(project: setup.service.project, task: .sample)
