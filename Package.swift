@@ -75,7 +75,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "IESCacheTests", dependencies: ["IESCache", grdb, logging, system], swiftSettings: strict),
         .testTarget(
-            name: "IESFetchTests", dependencies: ["IESFetch", "IESCache", "IESService", "IESSimulator", system],
+            name: "IESFetchTests",
+            dependencies: ["IESFetch", "IESCache", "IESService", "IESSimulator", logging, system],
             swiftSettings: strict),
         .testTarget(
             name: "IESFileSystemTests",
@@ -86,8 +87,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "IESProgramTests", dependencies: ["iesfs", logging], swiftSettings: strict),
         .testTarget(
-            name: "IESMountTests", dependencies: ["iesfs", "IESMount", "IESSimulator", "IESService", system],
-            swiftSettings: strict),
+            name: "IESMountTests",
+            dependencies: [
+                "iesfs", "IESMount", "IESSimulator", "IESService", system,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
