@@ -25,6 +25,7 @@ struct Holder: ~Copyable {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs")
+        ProcessLimits.forbidCore()
         self.job = job
         self.reporter = reporter
         inBackground = reporter != nil

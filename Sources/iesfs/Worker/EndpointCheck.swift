@@ -23,7 +23,7 @@ struct EndpointCheck: Sendable {
     static func clause(_ failure: ServiceFailure, limit: Duration) -> String {
         switch failure {
         case .refused(let refusal):
-            "refuses: \(refusal.message) (\(refusal.code.map { "\($0), " } ?? "")HTTP status \(refusal.status))"
+            "refused: \(refusal.message) (\(refusal.code.map { "\($0), " } ?? "")HTTP status \(refusal.status))"
         case .transport(let error): clause(error)
         case .credentials(let error): "cannot be asked: \(error.description)"
         case .malformed(let text), .contradiction(let text): "gives an answer that cannot be used: \(text)"
@@ -35,9 +35,9 @@ struct EndpointCheck: Sendable {
         switch error {
         case .nameNotResolved(let host): "has no address: the name \(host) cannot be resolved"
         case .unreachable: "cannot be reached: there is no route to it"
-        case .connectionRefused: "refuses the connection"
-        case .connectionReset: "breaks the connection off"
-        case .timedOut(.connect): "cannot be connected to: it does not answer"
+        case .connectionRefused: "cannot be reached: the connection was refused"
+        case .connectionReset: "cannot be used: the connection was reset"
+        case .timedOut(.connect): "cannot be reached: no connection within the time"
         case .timedOut: "does not answer"
         case .tls(let text): "cannot be trusted: \(text)"
         case .malformedResponse(let text): "gives an answer that is not HTTP: \(text)"

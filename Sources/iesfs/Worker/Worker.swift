@@ -27,12 +27,14 @@ struct Worker {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs-worker")
-        ProcessLimits.set()
+        ProcessLimits.forbidCore()
+        ProcessLimits.raiseOpenFiles()
         let log = try LogWriter.standard(for: job, inForeground: inForeground)
         ProgramLogHandler.install(log, level: job.options.logLevel)
         let logger = Logger(label: "iesfs")
 
-        let parts = try WorkerParts(job, control: control, logger: logger)
+        let parts = try WorkerParts(
+            job, control: control, log: try job.logDestination(inForeground: inForeground), logger: logger)
         let watch = WorkerWatch(control: control, signals: signals)
         let readiness = Readiness { [control] in control.send(.ready) }
         parts.session.onInit = { readiness.answered() }
@@ -42,16 +44,15 @@ struct Worker {
                 parts.credentials.reload()
             }, onEnd: { parts.session.end() })
 
+        defer { parts.close() }
         try check(parts.client, readiness, logger)
         control.send(.progress("the kernel's first request"))
         do {
             try parts.session.run()
         } catch {
-            parts.close()
             throw ProgramError(error.description)
         }
         if !watch.hasEnded { control.send(.unmounted) }
-        parts.close()
         return .success
     }
 

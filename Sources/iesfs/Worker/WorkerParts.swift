@@ -19,7 +19,7 @@ struct WorkerParts: Sendable {
     private let cache: BlockCache
     private let fetcher: ResultFetcher
 
-    init(_ job: MountJob, control: ControlSocket, logger: Logger) throws(ProgramError) {
+    init(_ job: MountJob, control: ControlSocket, log: LogDestination, logger: Logger) throws(ProgramError) {
         let options = job.options
         control.send(.progress("the cache to open"))
         do {
@@ -48,7 +48,7 @@ struct WorkerParts: Sendable {
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
         let fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
-            status: { [credentials] in Self.status(job, credentials) }, logger: logger)
+            status: { [credentials] in Self.status(job, log, credentials) }, logger: logger)
         session = MountSession(
             fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device,
             settings: SessionSettings(refusesOthers: options.allowsRoot), logger: logger)
@@ -84,10 +84,11 @@ struct WorkerParts: Sendable {
         return settings
     }
 
-    private static func status(_ job: MountJob, _ credentials: CredentialStore) -> [StatusLine] {
+    private static func status(_ job: MountJob, _ log: LogDestination, _ credentials: CredentialStore) -> [StatusLine] {
         [
             StatusLine("mountpoint", job.mountpoint),
             StatusLine("options", job.resolved.asArgument),
+            StatusLine("log", log.description),
             StatusLine("credentials", credentials.source),
             StatusLine("worker", String(getpid())),
             StatusLine("holder", String(getppid())),
