@@ -80,7 +80,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "IESFileSystemTests",
-            dependencies: ["IESFileSystem", "IESFetch", "IESCache", "IESService", "IESSimulator", system],
+            dependencies: ["IESFileSystem", "IESFetch", "IESCache", "IESService", "IESSimulator", logging, system],
             swiftSettings: strict),
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
