@@ -48,7 +48,7 @@ struct StaticOrigin: Sendable {
             let descriptor = try FileDescriptor.open(
                 file, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
             _ = try descriptor.closeAfter { try descriptor.writeAll(configuration.utf8) }
-            processID = try await Self.start("nginx -p \(directory) -c \(file)", log: directory.appending("out"))
+            processID = try await Self.start("nginx -p \(directory) -c \(file)", log: directory.appending("nginx.out"))
         case .python:
             processID = try await Self.start(
                 "python3 -u -m http.server --bind 127.0.0.1 --directory \(tree) \(port)", log: log)
