@@ -54,7 +54,8 @@ struct CacheDirectory: Sendable {
                 reason: "it belongs to user \(status.st_uid), not to user \(geteuid()) who runs this; "
                     + "choose another with cache_dir= or give it away with chown")
         }
-        let names = try Self.names(in: path)
+        // The root of a file system of its own has this one from mkfs.
+        let names = try Self.names(in: path).filter { $0 != "lost+found" }
         let isOurs = names.contains("format") || names.contains("lock")
         guard names.isEmpty || isOurs else {
             throw .unusable(
