@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
 
 /// One end of a connection between two of our processes. That the other process has gone shows as its end.
