@@ -27,7 +27,7 @@ final class FetcherSetup: Sendable {
         cacheSettings.limit = cacheLimit
         cache = try BlockCache(cacheSettings, logger: logger)
         var settings = FetchSettings()
-        settings.timeout = .seconds(20)
+        settings.timeout = .seconds(100)
         settings.linger = .milliseconds(50)
         adjust(&settings)
         var serviceSettings = ServiceSettings()
