@@ -71,7 +71,8 @@ let package = Package(
             name: "IESServiceTests", dependencies: ["IESService", httpTypes, logging, system],
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
-            name: "IESTransportTests", dependencies: ["IESTransport", "IESService", "IESSimulator", httpTypes],
+            name: "IESTransportTests",
+            dependencies: ["CCurl", "IESTransport", "IESService", "IESSimulator", httpTypes, system],
             swiftSettings: strict),
         .testTarget(name: "IESCacheTests", dependencies: ["IESCache", grdb, logging, system], swiftSettings: strict),
         .testTarget(

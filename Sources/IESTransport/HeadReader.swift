@@ -19,7 +19,10 @@ struct HeadReader {
     struct Malformed: Error, Hashable { let reason: String }
 
     private var taken = 0
+    /// The status line of the head that is being read.
     private var head: Head?
+    /// Its fields so far.
+    private var fields: [HTTPField] = []
     private var isComplete = false
 
     /// Takes one line with its line end.
@@ -31,7 +34,7 @@ struct HeadReader {
         // Lines after the head are trailers, which nobody asked for.
         guard !isComplete else { return nil }
         let text = Self.withoutLineEnd(line)
-        guard let head else {
+        guard var head else {
             head = try Self.statusLine(text)
             return nil
         }
@@ -43,30 +46,27 @@ struct HeadReader {
             // 101 would change the protocol, which was never offered.
             guard head.response.status.code != 101 else { throw Malformed(reason: "the protocol was switched unasked") }
             self.head = nil
+            fields = []
             return nil
         }
         isComplete = true
+        head.response.headerFields = HTTPFields(fields)
         return head
     }
 
     private mutating func takeField(_ line: UnsafeRawBufferPointer) throws(Malformed) {
-        guard var head else { return }
-        defer { self.head = head }
         if Self.isBlank(line[0]) {
             // A folded line continues the value before it (RFC 9112 section 5.2).
-            guard let last = head.response.headerFields.last else {
-                throw Malformed(reason: "the first header field continues none")
-            }
+            guard let last = fields.popLast() else { throw Malformed(reason: "the first header field continues none") }
             let value = last.withUnsafeBytesOfValue { Array($0) } + [UInt8(ascii: " ")] + Self.trimmed(line)
-            let index = head.response.headerFields.endIndex - 1
-            head.response.headerFields[index] = HTTPField(name: last.name, value: value)
+            fields.append(HTTPField(name: last.name, value: value))
             return
         }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")),
             let name = HTTPField.Name(String(decoding: line[..<colon], as: UTF8.self))
         else { throw Malformed(reason: "a header field has no valid name") }
         let value = Self.trimmed(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...]))
-        head.response.headerFields.append(HTTPField(name: name, value: value))
+        fields.append(HTTPField(name: name, value: value))
     }
 
     /// `HTTP/1.1 200 OK`, or `HTTP/2 200 ` as libcurl words it.
