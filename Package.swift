@@ -72,7 +72,7 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
             name: "IESTransportTests",
-            dependencies: ["CCurl", "IESTransport", "IESService", "IESSimulator", httpTypes, system],
+            dependencies: ["CCurl", "CLinux", "IESTransport", "IESService", "IESSimulator", httpTypes, system],
             swiftSettings: strict),
         .testTarget(name: "IESCacheTests", dependencies: ["IESCache", grdb, logging, system], swiftSettings: strict),
         .testTarget(

@@ -9,6 +9,7 @@ import Synchronization
 final class ScriptedServer: Sendable {
     let port: Int
     private let listener: Int32
+    private let accepts: Bool
     private let accepted = Mutex(0)
 
     var authority: String { "127.0.0.1:\(port)" }
@@ -29,12 +30,20 @@ final class ScriptedServer: Sendable {
             }
         }
         self.listener = listener
+        self.accepts = accepts
         port = Int(UInt16(bigEndian: address.sin_port))
         guard accepts else { return }
         onThread { [weak self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0, let self else { return }
+                guard descriptor >= 0, let self else {
+                    // Closed here, so that no other descriptor can have got its number while it is waited for.
+                    if descriptor >= 0 { close(descriptor) }
+                    close(listener)
+                    return
+                }
+                // A child process that keeps a connection open would hide that a script ends it.
+                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
                 let number = self.accepted.withLock { count in
                     count += 1
                     return count
@@ -50,7 +59,7 @@ final class ScriptedServer: Sendable {
 
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        if !accepts { close(listener) }
     }
 
     /// Answers every request on every connection with the same bytes.
