@@ -10,6 +10,8 @@ package final class CacheFile: Sendable {
         var map: BlockMap
         /// While the file is as this says, the blocks in doubt need no verification.
         var mark: CleanMark?
+        /// See `CacheFile.pin`.
+        var pins = 0
     }
 
     package let record: ResultRecord

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Pins are counted, and kept in memory only.
+extension CacheFile {
+    /// Keeps the data file as it is until `unpin`, for the kernel that reads it by itself: nothing of it is dropped, punched
+    /// or evicted in place (unlinking it is harmless). False, and not pinned, unless every block is held and verified.
+    package func pin() -> Bool {
+        state.withLock { state in
+            guard state.map.isBelieved else { return false }
+            state.pins += 1
+            return true
+        }
+    }
+
+    /// Takes one `pin` back.
+    package func unpin() { state.withLock { $0.pins -= 1 } }
+
+    /// To be asked with `state` locked by whoever is about to take bytes away.
+    static func isPinned(_ state: State) -> Bool { state.pins > 0 }
+}
