@@ -42,7 +42,7 @@ package final class BlockCache: Sendable {
                 threads: try WorkerThreads(count: max(1, settings.ioThreads), name: "iesfs-disk"), logger: logger)
         } catch {
             opened?.close(isClean: false)
-            try? ownLock?.close()
+            if let ownLock { CacheLock.release(ownLock) }
             throw error
         }
         core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
@@ -134,7 +134,7 @@ package final class BlockCache: Sendable {
         let isClean = recordCleanStop()
         core.index.close(isClean: isClean)
         // The lock goes last: whoever gets it finds everything written.
-        try? ownLock?.close()
+        if let ownLock { CacheLock.release(ownLock) }
     }
 }
 

@@ -27,6 +27,12 @@ package enum CacheLock {
         return file
     }
 
+    /// Gives the lock up, also where a process that is just being started has a copy of the descriptor until its exec.
+    static func release(_ file: FileDescriptor) {
+        _ = flock(file.rawValue, LOCK_UN)
+        try? file.close()
+    }
+
     /// Locks by a descriptor of the lock file; one that has the lock already keeps it. Writes down who the user is.
     static func lock(_ file: FileDescriptor, in directory: CacheDirectory, owner: String) throws(CacheError) {
         while flock(file.rawValue, LOCK_EX | LOCK_NB) != 0 {

@@ -28,13 +28,16 @@ final class Workbench: Sendable {
         var value: Duration { time.withLock { $0 } }
     }
 
+    /// The default timeout: longer than any test may take on a machine as busy as it gets.
+    static let patience: Duration = .seconds(300)
+
     /// 2026-01-01T00:00:00Z
     static let now = FileTime(seconds: 1_767_225_600)
 
     /// Runs `body` with a fresh cache, which is removed afterwards.
     static func with(
         _ results: [SimulatedResult] = [], behaviour: Behaviour = Behaviour(), errorTTL: Duration = .zero,
-        timeout: Duration = .seconds(30), adjust: (inout FileSystemSettings) -> Void = { _ in },
+        timeout: Duration = patience, adjust: (inout FileSystemSettings) -> Void = { _ in },
         _ body: (Workbench) async throws -> Void
     ) async throws {
         let service = SimulatedService()
@@ -57,7 +60,7 @@ final class Workbench: Sendable {
     /// - Parameter errorTTL: Zero: every failure is forgotten at once, so the service is asked again.
     init(
         _ service: SimulatedService, in directory: FilePath, errorTTL: Duration = .zero,
-        timeout: Duration = .seconds(30), adjust: (inout FileSystemSettings) -> Void = { _ in }
+        timeout: Duration = patience, adjust: (inout FileSystemSettings) -> Void = { _ in }
     ) throws {
         self.service = service
         self.directory = directory
