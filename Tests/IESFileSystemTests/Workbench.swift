@@ -90,6 +90,7 @@ final class Workbench: Sendable {
         self.elapsed = elapsed
         var settings = FileSystemSettings()
         settings.timeout = timeout
+        settings.listPatience = timeout
         settings.errorTTL = errorTTL
         settings.now = { Self.now }
         let start = ContinuousClock.now

@@ -23,6 +23,8 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // Other tests run in this process: a copy of their connections here would hide that they have ended.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var words = (["env", "-C", directory] + arguments).map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
+import Foundation
 import Glibc
 
 /// A plain TCP client: what it sees is what was on the wire.
@@ -12,7 +12,8 @@ struct RawSocket: Sendable {
     /// Sends `request`, then reads to the end of the connection.
     static func exchange(port: Int, _ request: String) async throws -> (bytes: [UInt8], end: End) {
         try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
+            // A thread of its own: those of the global queue run the tasks that are to answer.
+            Thread.detachNewThread {
                 continuation.resume(with: Result { try blockingExchange(port: port, request) })
             }
         }
@@ -28,7 +29,7 @@ struct RawSocket: Sendable {
     }
 
     private static func blockingExchange(port: Int, _ request: String) throws -> (bytes: [UInt8], end: End) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(code: errno) }
         defer { close(descriptor) }
         var address = sockaddr_in()
