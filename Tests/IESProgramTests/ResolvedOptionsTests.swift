@@ -107,7 +107,7 @@ import Testing
         #expect(sentence("remount").contains("unmount it and mount it again"))
     }
 
-    @Test(arguments: ["connections=8", "rate=10", "memory=64M", "nopassthrough", "revalidate=1h", "cache_free=5"])
+    @Test(arguments: ["connections=8", "rate=10", "memory=64M", "revalidate=1h", "cache_free=5"])
     func `options that do not work yet are unknown`(text: String) {
         #expect(sentence(text).contains("unknown option"))
     }
