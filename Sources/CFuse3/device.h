@@ -48,6 +48,7 @@ static ssize_t ies_fuse_read(int descriptor, void *buffer, size_t size, void *da
 }
 
 static ssize_t ies_fuse_writev(int descriptor, struct iovec *pieces, int count, void *data) {
+    ies_fuse_complete_open(pieces, count);
     const struct ies_fuse_observer *observer = ies_fuse_observer_of(data);
     if (observer == NULL) return writev(descriptor, pieces, count);
     observer->sending(observer->context, pieces, count);

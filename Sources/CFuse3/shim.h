@@ -6,6 +6,8 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 12)
 #include <fuse_lowlevel.h>
 
+#include "passthrough.h"
+
 #include "device.h"
 
 // Macros over the version above, in this or a newer libfuse, which Swift does not import.

@@ -123,6 +123,9 @@ package final class BlockCache: Sendable {
         return core.ledger.usage(replacedIndexes: core.index.replacements)
     }
 
+    /// Whether the data files lie on overlayfs, as in containers: a file system over another.
+    package var isOnOverlay: Bool { core.directory.isOnOverlay }
+
     /// Brings the index up to date with everything that was finished before the call.
     package func flush() throws(CacheError) { try core.index.commit() }
 

@@ -10,6 +10,7 @@ final class CacheCore: Sendable {
     let index: Index
     let ledger: Ledger
     let threads: WorkerThreads
+    let settling: Settling
     let logger: Logger
     private let hasClosed = Atomic(false)
 
@@ -22,6 +23,7 @@ final class CacheCore: Sendable {
         self.index = index
         self.ledger = ledger
         self.threads = threads
+        settling = Settling(threads: threads, logger: logger)
         self.logger = logger
     }
 

@@ -35,6 +35,12 @@ struct CacheDirectory: Sendable {
         return data.appending(String(name.suffix(2))).appending(name)
     }
 
+    var isOnOverlay: Bool {
+        var system = statfs()
+        // OVERLAYFS_SUPER_MAGIC of <linux/magic.h>
+        return path.withPlatformString { statfs($0, &system) } == 0 && system.f_type == 0x794C_7630
+    }
+
     /// Creates the directory where absent, and refuses what is not ours to write to.
     func prepare() throws(CacheError) {
         try makeParents(path.removingLastComponent())

@@ -5,10 +5,10 @@ import Synchronization
 /// Pins are counted, and kept in memory only.
 extension CacheFile {
     /// Keeps the data file as it is until `unpin`, for the kernel that reads it by itself: nothing of it is dropped, punched
-    /// or evicted in place (unlinking it is harmless). False, and not pinned, unless every block is held and verified.
+    /// or evicted in place (unlinking it is harmless). False, and not pinned, unless the file is settled.
     package func pin() -> Bool {
         state.withLock { state in
-            guard state.map.isBelieved else { return false }
+            guard state.isSettled else { return false }
             state.pins += 1
             return true
         }
@@ -19,4 +19,8 @@ extension CacheFile {
 
     /// To be asked with `state` locked by whoever is about to take bytes away.
     static func isPinned(_ state: State) -> Bool { state.pins > 0 }
+
+    /// Calls `body` with a descriptor of the data file for reading, which is open during the call only; nil where there
+    /// cannot be one.
+    package func withReadingDescriptor<Value>(_ body: (Int32) -> Value) -> Value? { data.withReadingDescriptor(body) }
 }

@@ -10,6 +10,8 @@ package final class CacheFile: Sendable {
         var map: BlockMap
         /// While the file is as this says, the blocks in doubt need no verification.
         var mark: CleanMark?
+        /// Every block is held and verified, and on the disk.
+        var isSettled = false
         /// See `CacheFile.pin`.
         var pins = 0
     }
@@ -24,7 +26,7 @@ package final class CacheFile: Sendable {
     /// Held while a block is verified, by its number: each is checked once, and others meanwhile.
     private let verifications = (0..<8).map { _ in Stripe() }
     /// Counts the blocks that were dropped: a read during which it changed may have seen a hole.
-    private let drops = Atomic(0)
+    let drops = Atomic(0)
     private let hasAll: Atomic<Bool>
     /// What `prepare` brought into memory lately. Where the file system cannot read without waiting, or the pages are
     /// gone again, this lets a read wait rather than go round for ever.
@@ -132,7 +134,7 @@ extension CacheFile {
 
     /// Verifies the blocks of `range` without reading them, if the file has not been touched since a clean stop.
     /// Each block once, when it is first used: what happens to the file before that is noticed.
-    private func acceptByMark(_ range: Range<Int64>) -> Bool {
+    func acceptByMark(_ range: Range<Int64>) -> Bool {
         guard let mark = state.withLock({ $0.mark }) else { return false }
         let isUntouched = (try? data.status()) == mark.status
         return state.withLock { state in
@@ -187,6 +189,7 @@ extension CacheFile {
             let (range, charge) = state.withLock { state in
                 let charge = state.map.charge(of: block)
                 state.map.drop(block)
+                state.isSettled = false
                 hasAll.store(state.map.isBelieved, ordering: .releasing)
                 return (state.map.range(of: block), charge)
             }
@@ -225,7 +228,7 @@ extension CacheFile {
                     ranges.append(state.map.range(of: block))
                     state.map.drop(block)
                 }
-                if !ranges.isEmpty { state.mark = nil }
+                if !ranges.isEmpty { (state.mark, state.isSettled) = (nil, false) }
                 return (ranges, charge)
             }
             if ranges.isEmpty { return }

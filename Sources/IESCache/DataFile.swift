@@ -103,6 +103,14 @@ struct DataFile: ~Copyable, Sendable {
             allocated: Int64(status.st_blocks) * 512)
     }
 
+    /// A second descriptor, for reading only, closed after the call; nil where it cannot be opened.
+    func withReadingDescriptor<Value>(_ body: (Int32) -> Value) -> Value? {
+        let reading = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard reading >= 0 else { return nil }
+        defer { close(reading) }
+        return body(reading)
+    }
+
     /// Brings the data to the disk.
     func sync() throws(CacheError) {
         guard fdatasync(descriptor) == 0 else { throw .failed(to: "sync", path, Errno(rawValue: errno)) }

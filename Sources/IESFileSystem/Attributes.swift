@@ -73,6 +73,8 @@ package struct OpenedFile: Hashable, Sendable {
     package let directIO: Bool
     /// FOPEN_KEEP_CACHE: true for results, whose bytes never change under one inode.
     package let keepCache: Bool
+    /// FOPEN_PASSTHROUGH: the kernel reads this file by itself.
+    package var backing: BackingID?
 }
 
 /// What `statfs` shows: the cache, its limit as size and its use as used.

@@ -14,13 +14,15 @@ enum OpenObject: Sendable {
 /// A result that is open: one version of its content, whatever the service has by now.
 final class OpenResult: Sendable {
     let id: ResultID
+    let inode: InodeNumber
     let content: FetchedResult
     let stream: ReadStream
     /// Whether the last read succeeded, so that its failures have been taken back.
     let hasSucceeded = Atomic(false)
 
-    init(id: ResultID, content: FetchedResult) {
+    init(id: ResultID, inode: InodeNumber, content: FetchedResult) {
         self.id = id
+        self.inode = inode
         self.content = content
         stream = content.makeStream()
     }

@@ -13,7 +13,7 @@ extension ResultFileSystem {
     ) throws(FileSystemError) -> [UInt8] {
         let node = try record(of: inode).node
         // `ls -l` asks each file for `security.` and `system.` attributes.
-        guard name.hasPrefix("user."), let value = values(of: node)[name] else {
+        guard name.hasPrefix("user."), let value = values(of: node, inode)[name] else {
             throw FileSystemError(.noData, "There is no such attribute.")
         }
         return value
@@ -21,15 +21,18 @@ extension ResultFileSystem {
 
     /// The names of the extended attributes that have a value.
     package func extendedAttributes(of inode: InodeNumber) throws(FileSystemError) -> [String] {
-        values(of: try record(of: inode).node).keys.sorted()
+        values(of: try record(of: inode).node, inode).keys.sorted()
     }
 
-    private func values(of node: Node) -> [String: [UInt8]] {
+    private func values(of node: Node, _ inode: InodeNumber) -> [String: [UInt8]] {
         switch node {
         case .project(let project):
             guard let failure = failures.book.withLock({ $0.failure(of: project) }) else { return [:] }
             return rendered(failureTexts(failure.details) + [("ies.error_name", failure.name?.rawValue)])
-        case .result(let id, let version): return rendered(fileTexts(id) + resultTexts(id, version: version))
+        case .result(let id, let version):
+            let isPassedThrough = passthrough.isPassedThrough(inode)
+            return rendered(
+                fileTexts(id) + resultTexts(id, version: version, isPassedThrough: isPassedThrough))
         case .refused(let id, _): return rendered(fileTexts(id) + [("ies.state", "failed")])
         case .root, .links, .link, .statusDirectory, .status: return [:]
         }
@@ -68,14 +71,9 @@ extension ResultFileSystem {
     }
 
     /// What is known of the content, if it is still the result's newest.
-    private func resultTexts(_ id: ResultID, version: Int) -> Texts {
+    private func resultTexts(_ id: ResultID, version: Int, isPassedThrough: Bool) -> Texts {
         guard case .result(let result)? = fetcher.known(id), result.record.version == version else { return [] }
-        let state =
-            switch result.state {
-            case .remote: "remote"
-            case .partial: "partial"
-            case .cached: "cached"
-            }
+        let state = isPassedThrough ? "passthrough" : result.state.rawValue
         let record = result.record
         return [
             ("ies.state", state), ("ies.cached_bytes", String(result.cachedBytes)), ("ies.filename", record.filename),

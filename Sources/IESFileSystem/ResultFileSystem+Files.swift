@@ -19,7 +19,7 @@ extension ResultFileSystem {
             return OpenedFile(handle: handle, directIO: true, keepCache: false)
         case .result(let id, _), .refused(let id, _):
             switch fetcher.known(id) {
-            case .result(let result)?: return try open(result, as: node)
+            case .result(let result)?: return try open(result, as: node, inode)
             case .failed(let error)?: throw FileSystemError(note(error, of: id, isRemembered: true))
             case nil: return nil
             }
@@ -42,19 +42,22 @@ extension ResultFileSystem {
             throw FileSystemError(note(error, of: id, isRemembered: false))
         }
         succeeded(id)
-        return try open(result, as: node)
+        return try open(result, as: node, inode)
     }
 
     /// Opens what the result is now, unless the inode stands for something else: another version, or a refusal.
     ///
     /// On ESTALE the kernel looks the name up again, once, and opens what it finds then.
-    private func open(_ result: FetchedResult, as node: Node) throws(FileSystemError) -> OpenedFile {
+    private func open(
+        _ result: FetchedResult, as node: Node, _ inode: InodeNumber
+    ) throws(FileSystemError) -> OpenedFile {
         guard node == .result(result.id, version: result.record.version) else {
             throw FileSystemError(.changed, "The name stands for another content by now; look it up again.")
         }
-        let file = OpenResult(id: result.id, content: result)
+        let file = OpenResult(id: result.id, inode: inode, content: result)
+        let backing = passthrough.open(inode, result)
         let handle = handles.withLock { $0.insert(.file(file)) }
-        return OpenedFile(handle: handle, directIO: false, keepCache: true)
+        return OpenedFile(handle: handle, directIO: false, keepCache: backing == nil, backing: backing)
     }
 
     /// Fills `buffer` from `offset`, in full up to the end of the file, and returns the count; nil
@@ -106,6 +109,7 @@ extension ResultFileSystem {
     package func release(_ handle: HandleID) {
         guard case .file(let file)? = handles.withLock({ $0.remove(handle) }) else { return }
         file.stream.close()
+        passthrough.release(file.inode, file.content)
     }
 }
 

@@ -26,6 +26,7 @@ extension ResultFileSystem {
             StatusLine("cache blocks damaged", "\(usage.damagedBlocks)"),
             StatusLine("inodes known to the kernel", "\(inodes.withLock { $0.count })"),
             StatusLine("open handles", "\(handles.withLock { $0.count })"),
+            StatusLine("passthrough", passthrough.status),
             StatusLine("failures since the mount", "\(failures.book.withLock { $0.journal.total })"),
         ] + moreStatus()
     }

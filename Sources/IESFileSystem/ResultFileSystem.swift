@@ -23,6 +23,7 @@ package final class ResultFileSystem: Sendable {
     let links: LinkDirectories
     let inodes = Mutex(InodeTable())
     let handles = Mutex(HandleTable<OpenObject>())
+    let passthrough = Passthrough()
     let failures: SharedFailureBook
     let answered: AnsweredProjects
     let endpoint: Endpoint
@@ -71,6 +72,9 @@ package final class ResultFileSystem: Sendable {
         get { invalidEntry.withLock { $0 } }
         set { invalidEntry.withLock { $0 = newValue } }
     }
+
+    /// Says whether the kernel may read finished results by itself from now on: once, before the first open.
+    package func passThrough(_ standing: PassthroughStanding) { passthrough.stand(standing) }
 
     private func changed(_ id: ResultID) {
         links.invalidate(id.project)

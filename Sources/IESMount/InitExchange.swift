@@ -16,6 +16,17 @@ struct InitExchange: Sendable {
     /// FUSE_PARALLEL_DIROPS. libfuse before 3.17 takes the wish for it but does not tell the kernel. Without it the kernel
     /// lets one look-up at a time into a directory, waiting unkillably: one that stalls would stop `ls` there.
     private static let parallelDirectoryOperations: UInt32 = 1 << 18
+    /// FUSE_INIT_EXT: the second word of flags counts.
+    private static let hasMoreFlags: UInt32 = 1 << 30
+    /// FUSE_PASSTHROUGH, bit 37 of all flags.
+    private static let passthrough: UInt32 = 1 << 5
+
+    /// What to say of passthrough: the file systems that may lie under each other (`max_stack_depth`); nil: nothing.
+    let stackDepth: UInt32?
+    /// Whether passthrough was agreed on.
+    private(set) var isPassthroughAgreed = false
+
+    init(stackDepth: UInt32? = nil) { self.stackDepth = stackDepth }
 
     /// Keeps the message if it is an INIT.
     mutating func received(_ message: UnsafeRawBufferPointer) {
@@ -29,12 +40,28 @@ struct InitExchange: Sendable {
         return header[8..<16].elementsEqual(request[8..<16])
     }
 
+    /// Whether the kernel has passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH).
+    var isPassthroughOffered: Bool {
+        guard request.count >= Self.requestHeader + 20 else { return false }
+        return request.withUnsafeBytes { request in
+            Self.word(request, Self.requestHeader + 12) & Self.hasMoreFlags != 0
+                && Self.word(request, Self.requestHeader + 16) & Self.passthrough != 0
+        }
+    }
+
     /// Adds the flags that libfuse leaves out and the kernel offered.
-    func complete(_ body: UnsafeMutableRawBufferPointer) {
+    mutating func complete(_ body: UnsafeMutableRawBufferPointer) {
         guard body.count >= 64 else { return }
         let offered = request.withUnsafeBytes { Self.word($0, Self.requestHeader + 12) }
-        let flags = Self.word(UnsafeRawBufferPointer(body), 12)
-        body.storeBytes(of: flags | (offered & Self.parallelDirectoryOperations), toByteOffset: 12, as: UInt32.self)
+        var flags = Self.word(UnsafeRawBufferPointer(body), 12) | (offered & Self.parallelDirectoryOperations)
+        if let stackDepth, isPassthroughOffered {
+            flags |= Self.hasMoreFlags
+            let more = Self.word(UnsafeRawBufferPointer(body), 32) | Self.passthrough
+            body.storeBytes(of: more, toByteOffset: 32, as: UInt32.self)
+            body.storeBytes(of: stackDepth, toByteOffset: 36, as: UInt32.self)
+            isPassthroughAgreed = true
+        }
+        body.storeBytes(of: flags, toByteOffset: 12, as: UInt32.self)
     }
 
     /// Keeps the reply as it went out; false if it was a refusal.

@@ -16,8 +16,13 @@ package struct SessionSettings: Hashable, Sendable {
     package var refusesOthers: Bool
     /// How long requests that wait may take to end after the mount has gone.
     package var drainTime: Duration
+    package var passthrough: PassthroughWish
 
-    package init(threads: Int? = nil, refusesOthers: Bool = false, drainTime: Duration = .seconds(5)) {
+    package init(
+        threads: Int? = nil, refusesOthers: Bool = false, drainTime: Duration = .seconds(5),
+        passthrough: PassthroughWish = .none("it is not asked for")
+    ) {
+        self.passthrough = passthrough
         self.threads = threads ?? min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 2, 4), 16)
         self.refusesOthers = refusesOthers
         self.drainTime = drainTime
@@ -74,7 +79,12 @@ package final class MountSession: Sendable {
 
     /// Serves until the mount has gone or `end` is called, blocking this thread; then ends what still waits. Call it once.
     package func run() throws(SessionError) {
-        let device = SessionDevice(bridge: bridge) { [self] in onInit() }
+        let device = SessionDevice(
+            bridge: bridge, exchange: InitExchange(stackDepth: settings.passthrough.stackDepth)
+        ) { [self] agreed in
+            bridge.fileSystem.passThrough(settings.passthrough.standing(after: agreed, on: descriptor))
+            onInit()
+        }
         let session = try device.open(descriptor, refusesOthers: settings.refusesOthers)
         let invalidations = try startInvalidations(session)
         let result = loop(session)

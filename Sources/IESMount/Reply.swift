@@ -67,7 +67,13 @@ extension Bridge {
             information.fh = file.handle.rawValue
             information.direct_io = file.directIO ? 1 : 0
             information.keep_cache = file.keepCache ? 1 : 0
-            guard fuse_reply_open(pointer, &information) != 0 else { return }
+            let result =
+                if let backing = file.backing {
+                    ies_fuse_reply_passed_through(pointer, &information, backing.rawValue)
+                } else {
+                    fuse_reply_open(pointer, &information)
+                }
+            guard result != 0 else { return }
             fileSystem.release(file.handle)
         case .openedDirectory(let handle):
             var information = fuse_file_info()

@@ -14,11 +14,15 @@ final class SessionDevice: Sendable {
     }
 
     private let shared: Shared
-    private let exchange = Mutex(InitExchange())
-    private let onInit: @Sendable () -> Void
+    private let exchange: Mutex<InitExchange>
+    private let onInit: @Sendable (InitExchange) -> Void
 
-    /// - Parameter bridge: Outlives the session: the pointers in it own nothing.
-    init(bridge: Bridge, onInit: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - bridge: Outlives the session: the pointers in it own nothing.
+    ///   - exchange: What to add to the first reply.
+    ///   - onInit: Called once with what was agreed, after the reply has gone out.
+    init(bridge: Bridge, exchange: InitExchange, onInit: @escaping @Sendable (InitExchange) -> Void) {
+        self.exchange = Mutex(exchange)
         self.onInit = onInit
         shared = Shared(device: .allocate(capacity: 1), observer: .allocate(capacity: 1))
         shared.observer.initialize(
@@ -85,13 +89,13 @@ final class SessionDevice: Sendable {
     }
 
     private func sent(_ pieces: UnsafeBufferPointer<iovec>, succeeded: Bool) {
-        let isReady = exchange.withLock { exchange in
-            guard succeeded, pieces.count == 2, exchange.isAnswered(by: pieces[0].bytes) else { return false }
-            return exchange.answered(pieces[0].bytes, pieces[1].bytes)
+        let agreed = exchange.withLock { exchange -> InitExchange? in
+            guard succeeded, pieces.count == 2, exchange.isAnswered(by: pieces[0].bytes) else { return nil }
+            return exchange.answered(pieces[0].bytes, pieces[1].bytes) ? exchange : nil
         }
-        guard isReady else { return }
+        guard let agreed else { return }
         ies_fuse_set_observer(shared.device, nil)
-        onInit()
+        onInit(agreed)
     }
 }
 

@@ -223,7 +223,8 @@ import Testing
             let lines = text.split(separator: "\n")
             for line in [
                 "version: 1.2.3", "endpoint: http://127.0.0.1:9", "uptime: 0 s", "cache limit: 67108864 bytes",
-                "failures since the mount: 0", "passthrough: off: a test",
+                "failures since the mount: 0", "passthrough: off: the kernel has not been asked yet",
+                "colour: a test's",
             ] { #expect(lines.contains { $0 == line }, "\(line)") }
             #expect(entry.attributes.size > 100)
             #expect(try await bench.read(file.handle, at: 3, count: 4) == Array("sion".utf8))

@@ -99,7 +99,7 @@ final class Workbench: Sendable {
         adjust(&settings)
         fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: settings,
-            status: { [StatusLine("passthrough", "off: a test")] }, logger: logger)
+            status: { [StatusLine("colour", "a test's")] }, logger: logger)
     }
 
     func stop() async {

@@ -160,7 +160,7 @@ extension MountScenarios {
                 mkdir \(workshop["mnt"]) \(workshop["home"]) && chown nobody \(workshop["mnt"]) \(workshop["home"])
                 cp \(program) \(workshop["iesfs"]) && chmod 755 \(workshop["iesfs"])
                 """)
-            let binary = "LD_LIBRARY_PATH=\(libraryPath) \(workshop["iesfs"])"
+            let binary = "LD_LIBRARY_PATH=\(try await libraryPath) \(workshop["iesfs"])"
             let mounted = try await shell(
                 "\(binary) mount http://127.0.0.1:\(port) \(workshop["mnt"]) -o cache_dir=\(workshop["home"])/cache",
                 as: "nobody",
@@ -168,6 +168,8 @@ extension MountScenarios {
             #expect(mounted.succeeded, "\(mounted.errors)")
             let path = "\(workshop["mnt"])/\(service.project)/\(task)"
             #expect(try await shell("cat \(path)", as: "nobody").text == "for nobody")
+            let status = try await shell("cat \(workshop["mnt"])/.iesfs/status", as: "nobody")
+            #expect(status.text.contains("\npassthrough: off: only root may"), "\(status.text)")
             // Without allow_other not even root may look.
             #expect(try await shell("LC_ALL=C cat \(path)").errors.contains("Permission denied"))
             let unmounted = try await shell("\(binary) unmount \(workshop["mnt"])", as: "nobody")
@@ -180,6 +182,11 @@ extension MountScenarios {
         }
 
         /// Where a debug build finds the Swift runtime, which an ordinary user cannot always search for.
-        private var libraryPath: String { "/opt/swift/usr/lib/swift/linux" }
+        private var libraryPath: String {
+            get async throws {
+                try await shell("ldd \(program) | sed -n 's|.* => \\(/.*\\)/libswiftCore.so .*|\\1|p'").lines.first
+                    ?? ""
+            }
+        }
     }
 }

@@ -12,17 +12,43 @@ import Testing
     private func words(_ words: [UInt32]) -> [UInt8] { words.flatMap { withUnsafeBytes(of: $0) { Array($0) } } }
 
     /// `fuse_in_header` (len, opcode 26, unique 2, nodeid, uid, gid, pid, padding) and `fuse_init_in` of 7.45.
-    private func initRequest(flags: UInt32) -> [UInt8] {
-        words([104, 26, 2, 0, 0, 0, 0, 0, 0, 0] + [7, 45, 0x20000, flags, 0] + [UInt32](repeating: 0, count: 11))
+    private func initRequest(flags: UInt32, more: UInt32 = 0) -> [UInt8] {
+        words([104, 26, 2, 0, 0, 0, 0, 0, 0, 0] + [7, 45, 0x20000, flags, more] + [UInt32](repeating: 0, count: 11))
+    }
+
+    /// The words of the reply as it goes out.
+    private func reply(_ exchange: inout InitExchange, answered: UInt32) -> [UInt32] {
+        // fuse_init_out: major, minor, max_readahead, flags, background, max_write, time_gran, pages, flags2, depth, …
+        var body = words([7, 38, 0x20000, answered, 0xffff_ffff, 0x100000, 1, 256] + [UInt32](repeating: 0, count: 8))
+        body.withUnsafeMutableBytes { exchange.complete($0) }
+        return body.withUnsafeBytes { bytes in
+            (0..<16).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) }
+        }
     }
 
     private func completed(offered: UInt32, answered: UInt32) -> UInt32 {
         var exchange = InitExchange()
         initRequest(flags: offered).withUnsafeBytes { exchange.received($0) }
-        // fuse_init_out: major, minor, max_readahead, flags, background, max_write, time_gran, pages, flags2, …
-        var body = words([7, 38, 0x20000, answered, 0xffff_ffff, 0x100000, 1, 256] + [UInt32](repeating: 0, count: 8))
-        body.withUnsafeMutableBytes { exchange.complete($0) }
-        return body.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 12, as: UInt32.self) }
+        return reply(&exchange, answered: answered)[3]
+    }
+
+    /// FUSE_INIT_EXT is bit 30 of the flags, FUSE_PASSTHROUGH bit 5 of flags2, as in linux/fuse.h.
+    private static let offers: [(depth: UInt32?, flags: UInt32, more: UInt32, isAgreed: Bool)] = [
+        (1, 1 << 30, 1 << 5, true), (2, 1 << 30, 1 << 5, true), (nil, 1 << 30, 1 << 5, false),
+        (1, 1 << 30, 0xffff_ffdf, false), (1, 0, 1 << 5, false),
+    ]
+
+    @Test(arguments: offers)
+    func `passthrough is agreed to where it is offered and wanted`(
+        depth: UInt32?, flags: UInt32, more: UInt32, isAgreed: Bool
+    ) {
+        var exchange = InitExchange(stackDepth: depth)
+        initRequest(flags: flags, more: more).withUnsafeBytes { exchange.received($0) }
+        let words = reply(&exchange, answered: 0x21)
+        #expect(words[3] == (isAgreed ? 0x21 | 1 << 30 : 0x21))
+        #expect(words[8] == (isAgreed ? 1 << 5 : 0))
+        #expect(words[9] == (isAgreed ? depth ?? 0 : 0))
+        #expect(exchange.isPassthroughAgreed == isAgreed)
     }
 
     @Test func `parallel directory operations are agreed to where the kernel offers them, and nothing else`() {

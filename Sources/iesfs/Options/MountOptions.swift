@@ -26,6 +26,7 @@ struct MountOptions: Hashable, Sendable {
     var listTTL: Duration = .seconds(60)
     var errorTTL: Duration = .seconds(5)
     var listsNothing = false
+    var passesNothingThrough = false
     /// Nil: `fail`, or `warn` for a mount made at boot (`effectiveCheck`).
     var check: Check?
     /// Empty: any project.

@@ -42,6 +42,9 @@ enum OptionTable {
             text throws(InvalidValue) in try OptionValue.duration(text)
         },
         .flag("nolist", \.listsNothing, "never ask for lists of tasks; results are found by id"),
+        .flag(
+            "nopassthrough", \.passesNothingThrough,
+            "never let the kernel read finished results by itself, as it does for root from Linux 6.9 on"),
         .value(
             "check", "fail|warn|none", \.check, default: "fail; warn with _netdev or nofail",
             "what a failed check of the endpoint does"

@@ -51,7 +51,10 @@ struct WorkerParts: Sendable {
             status: { [credentials] in Self.status(job, log, credentials) }, logger: logger)
         session = MountSession(
             fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device,
-            settings: SessionSettings(refusesOthers: options.allowsRoot), logger: logger)
+            settings: SessionSettings(
+                refusesOthers: options.allowsRoot,
+                passthrough: Self.passthrough(options, onOverlay: cache.isOnOverlay)),
+            logger: logger)
     }
 
     /// Ends what is under way and leaves the cache in order.
@@ -68,6 +71,12 @@ struct WorkerParts: Sendable {
         settings.blockSize = Int(job.options.blockSize)
         settings.lockDescriptor = WorkerProcess.Inherited.lock
         return settings
+    }
+
+    private static func passthrough(_ options: MountOptions, onOverlay: Bool) -> PassthroughWish {
+        if options.passesNothingThrough { return .none("nopassthrough is among the options") }
+        guard CurrentUser.isRoot else { return .none("only root may (CAP_SYS_ADMIN)") }
+        return .wanted(onOverlay: onOverlay)
     }
 
     private static func fileSystemSettings(_ options: MountOptions) -> FileSystemSettings {
