@@ -14,24 +14,26 @@ class Trouble(Exception):
 
 # Without proxies: everything is on loopback.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-LONGEST = 900
+#: Seconds after which a command is given up.
+longest = 900
 
 
-def run(command, within=LONGEST):
-    """Runs `command` and returns its output.
+def run(command, within=None, directory=None):
+    """Runs `command` in `directory` and returns its output.
 
-    Raises Trouble when it fails or takes longer than `within` seconds.
+    Raises Trouble when it fails or takes longer than `within` seconds, `longest` if not given.
     """
-    return timed(command, within, subprocess.PIPE)[2]
+    return timed(command, within, subprocess.PIPE, directory)[2]
 
 
-def timed(command, within=LONGEST, output=subprocess.DEVNULL):
+def timed(command, within=None, output=subprocess.DEVNULL, directory=None):
     """Runs `command`; returns the seconds it took, the processor seconds it used, and what it wrote to `output`."""
+    within = within or longest
     before = os.times()
     start = time.perf_counter()
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-        start_new_session=True)
+        cwd=directory, start_new_session=True)
     try:
         written, errors = child.communicate(timeout=within)
     except BaseException as error:

@@ -8,6 +8,9 @@ import shutil
 from commands import run
 from views import Downloads, LocalFiles, Mounted
 
+#: In the order in which they take turns.
+NAMES = ("native", "curl", "curl-null", "iesfs", "iesfs-nopassthrough", "rclone", "rclone-new", "httpdirfs")
+
 
 class Native:
     """The local file itself."""
@@ -38,7 +41,6 @@ class Mount:
     """A program that mounts the origin and keeps what it has read in a cache directory."""
 
     kind = "mount"
-    below = ""
 
     def open(self, lab, project, server="plain", cache=None):
         """Mounts with the cache directory `cache`, or with a new one that goes with the mount."""

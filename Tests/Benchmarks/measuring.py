@@ -39,11 +39,9 @@ def measure(scenario, contenders, rounds, lab, tell):
     A contender in trouble takes no further part in this scenario.
     """
     outcome = Outcome(scenario)
-    able = [one for one in contenders if one.kind in scenario.kinds]
+    able = [one for one in contenders if one.kind in scenario.kinds and not one.missing]
     for number in range(1 + min(rounds, scenario.most_rounds)):
         for contender in able:
-            if contender.missing:
-                outcome.troubles[contender.name] = contender.missing
             if contender.name in outcome.troubles:
                 continue
             tell(f"{scenario.name}: round {number}, {contender.name}")

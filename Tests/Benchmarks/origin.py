@@ -78,8 +78,8 @@ class Origin:
                 self._server.kill()
 
     def _configuration(self):
-        temporary = " ".join(
-            f"{kind}_temp_path {self.directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = " ".join(f"{kind}_temp_path {self.directory}/{kind};" for kind in kinds)
         servers = "\n".join(
             f"server {{ listen 127.0.0.1:{self.ports[name]}; root {self.tree}; autoindex on; {extra} }}"
             for name, extra in SERVERS.items())

@@ -17,8 +17,12 @@ def rows(outcomes, contenders):
 
 
 def _cell(outcome, metric, contender, base):
+    if contender.kind not in outcome.scenario.kinds:
+        return ""
+    if contender.missing:
+        return "not had"
     if contender.name in outcome.troubles:
-        return "not had" if contender.missing else "fails"
+        return "fails"
     ratios = outcome.ratios(metric.name, contender.name, base) if base else []
     if not ratios:
         return ""

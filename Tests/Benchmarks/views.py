@@ -93,18 +93,15 @@ class Mounted(View):
         super().__init__(lab, project)
         self.contender, self.server, self.cache = contender, server, cache
         self.keeps_cache = cache is not None
+        self.daemon = None
 
     def __enter__(self):
         self.point = self.lab.new_directory("mount")
         if not self.keeps_cache:
             self.cache = self.lab.new_directory("cache")
-        command = self.contender.command(self.lab.origin, self.project, self.server, self.point, self.cache)
-        with open(self.lab.log(self.contender.name), "ab") as log:
-            self.daemon = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**ENVIRONMENT, "IESFS_TOKEN": "token", "XDG_CONFIG_HOME": self.cache, "XDG_CACHE_HOME": self.cache})
         self.lab.mounts.append(self)
         try:
+            self._start()
             self._await()
         except BaseException:
             self.__exit__()
@@ -126,23 +123,32 @@ class Mounted(View):
 
     def end(self):
         """Unmounts, waits for the processes, and ends those that stay."""
-        group = processes.tree(self.daemon.pid)
+        group = processes.tree(self.daemon.pid) if self.daemon else []
         for command in (["umount", self.point], ["umount", "-l", self.point]):
-            if not self._is_mounted():
-                break
-            subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-        try:
-            self.daemon.wait(timeout=20)
-        except subprocess.TimeoutExpired:
+            if self._is_mounted():
+                _attempt(command)
+        if self.daemon and not self._has_ended():
             for pid in group:
-                try:
-                    os.kill(pid, 9)
-                except ProcessLookupError:
-                    pass
-            self.daemon.wait(timeout=20)
+                _attempt(["kill", "-KILL", str(pid)])
+            self._has_ended()
         self.lab.remove(self.point)
         if not self.keeps_cache:
             self.lab.remove(self.cache)
+
+    def _start(self):
+        command = self.contender.command(self.lab.origin, self.project, self.server, self.point, self.cache)
+        settings = {"IESFS_TOKEN": "token", "XDG_CONFIG_HOME": self.cache, "XDG_CACHE_HOME": self.cache}
+        with open(self.lab.log(self.contender.name), "ab") as log:
+            self.daemon = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**ENVIRONMENT, **settings})
+
+    def _has_ended(self):
+        try:
+            self.daemon.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _await(self):
         end = time.monotonic() + 30
@@ -160,3 +166,11 @@ class Mounted(View):
     def _last_words(self):
         with open(self.lab.log(self.contender.name), errors="replace") as log:
             return (log.read().strip().splitlines() or ["no word"])[-1][:160]
+
+
+def _attempt(command):
+    """Runs a command of which nothing but its effect matters."""
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30)
+    except subprocess.TimeoutExpired:
+        pass
