@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+from commands import Trouble
 from origin import Origin
 
 
@@ -29,6 +30,10 @@ class Lab:
 
     def prepare(self):
         """Makes the files and starts the server."""
+        # The origin's files, a full cache of each contender, and one cache being filled with sixteen files.
+        needed = 12 * self.size
+        if shutil.disk_usage(self.directory).free < needed:
+            raise Trouble(f"needs {needed >> 20} MiB in {self._parent}; see --scratch and --size")
         self.origin.create("large", "large", self.size)
         self.origin.create("half", "half", self.size // 2)
         for number in range(16):

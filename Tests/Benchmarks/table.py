@@ -22,7 +22,7 @@ def _cell(outcome, metric, contender, base):
     if contender.missing:
         return "not had"
     if contender.name in outcome.troubles:
-        return "fails"
+        return "wrong bytes" if outcome.troubles[contender.name].startswith("wrong bytes") else "fails"
     ratios = outcome.ratios(metric.name, contender.name, base) if base else []
     if not ratios:
         return ""
