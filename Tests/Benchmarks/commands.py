@@ -31,9 +31,12 @@ def timed(command, within=None, output=subprocess.DEVNULL, directory=None):
     within = within or longest
     before = os.times()
     start = time.perf_counter()
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-        cwd=directory, start_new_session=True)
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+            cwd=directory, start_new_session=True)
+    except OSError as error:
+        raise Trouble(f"{command[0]}: {error.strerror}") from None
     try:
         written, errors = child.communicate(timeout=within)
     except BaseException as error:

@@ -7,13 +7,13 @@ import platform
 import subprocess
 
 
-def describe(root, program):
-    """One sentence each: the machine, and what was measured when."""
+def describe(root, program, is_built):
+    """A few words each: the machine, and what was measured when; `is_built` says that `program` is of this tree."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return {
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, Linux {platform.release()}",
-        "build": f"{_revision(root)}, {'debug' if '/debug/' in os.path.realpath(program) else 'release'} build",
+        "build": f"{_revision(root) if is_built else 'given program'}, {_configuration(program)} build",
         "load": load(),
     }
 
@@ -27,6 +27,10 @@ def _processor():
     with open("/proc/cpuinfo") as information:
         names = [line.partition(":")[2].strip() for line in information if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _configuration(program):
+    return "debug" if "/debug/" in os.path.realpath(program) else "release"
 
 
 def _revision(root):

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -75,7 +76,7 @@ class Origin:
             try:
                 self._server.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                self._server.kill()
+                os.killpg(self._server.pid, signal.SIGKILL)
 
     def _configuration(self):
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
