@@ -23,10 +23,15 @@ struct ConnectionBudget: Sendable {
         var turn: Int
         /// Since when it has had a connection without a break.
         var since: Instant?
+        /// Whether it keeps its connection even if no read waits just now: its reader comes back in a moment.
+        var isInTurn = false
+
+        var needed: Int { max(demand.needed, isInTurn ? 1 : 0) }
     }
 
-    /// Where there are more waiting files than connections, each keeps one for so long before another has its turn.
-    static let turnLength: Duration = .seconds(1)
+    /// Where there are more waiting files than connections, each keeps one for so long, or shorter if there are many,
+    /// before another has its turn. A download that is ended before its time costs a connection.
+    static let turnLength: Duration = .seconds(2)
 
     let limit: Int
     let perFile: Int
@@ -63,7 +68,7 @@ struct ConnectionBudget: Sendable {
     }
 
     private mutating func assign(_ now: Instant) {
-        if files.count > limit { passTurns(now) }
+        passTurns(now)
         var order = files.map { Entry(id: $0.key, file: $0.value) }.sorted { $0.file.turn < $1.file.turn }
         divide(among: &order)
         // Nothing is taken away without need.
@@ -85,7 +90,7 @@ struct ConnectionBudget: Sendable {
 
     private func divide(among order: inout [Entry]) {
         var free = limit
-        Self.hand(&free, to: &order, \.share) { [perFile] in min(perFile, $0.file.demand.needed) }
+        Self.hand(&free, to: &order, \.share) { [perFile] in min(perFile, $0.file.needed) }
         Self.hand(&free, to: &order, \.share) { [perFile] in min(perFile, $0.file.demand.wanted) }
     }
 
@@ -115,12 +120,13 @@ struct ConnectionBudget: Sendable {
 
     /// Files that have had a connection for long go behind those that wait for one.
     private mutating func passTurns(_ now: Instant) {
+        let length = Self.turnLength * limit / max(files.count, limit)
+        for (id, file) in files { files[id]?.isInTurn = file.since.map { now - $0 < length } ?? false }
         guard files.values.contains(where: { $0.demand.needed > 0 && $0.demand.inUse == 0 }) else { return }
-        let late = files.filter { $0.value.since.map { now - $0 >= Self.turnLength } ?? false }
+        let late = files.filter { $0.value.since != nil && !$0.value.isInTurn }
         for (id, _) in late.sorted(by: { $0.value.turn < $1.value.turn }) {
             let turn = newTurn()
             files[id]?.turn = turn
-            files[id]?.since = now
         }
     }
 

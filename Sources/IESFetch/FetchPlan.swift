@@ -13,43 +13,6 @@ struct FetchPlan: Sendable {
         case fail(read: Int, FetchError)
     }
 
-    struct Download: Hashable, Sendable {
-        let requested: Range<Int64>
-        /// Where the next byte goes.
-        var next: Int64
-        /// Where it may stop; the request may reach further.
-        var end: Int64
-        /// Up to where reads have been told.
-        var told: Int64
-        /// Bytes before this one need no decision.
-        var due: Int64
-        /// In bytes per second, as last measured; nil: not yet.
-        var rate: Double?
-
-        init(_ range: Range<Int64>) {
-            requested = range
-            (next, told, end, due) = (range.lowerBound, range.lowerBound, range.upperBound, range.upperBound)
-        }
-
-        var left: Range<Int64> { next..<max(next, end) }
-
-        /// So near its end that the next one can begin, lest the line rests in between.
-        var handover: Int64 { end - min(FetchPlan.handover, (end - requested.lowerBound) / 8) }
-    }
-
-    struct Read: Sendable {
-        let range: Range<Int64>
-        /// What is missing of it, and of what should be fetched with it, in order.
-        var missing: [Range<Int64>]
-
-        /// What it still waits for.
-        var needs: [Range<Int64>] { missing.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }
-
-        func needs(anyOf other: Range<Int64>) -> Bool {
-            missing.contains { $0.overlaps(other) && $0.clamped(to: other).overlaps(range) }
-        }
-    }
-
     /// A read this far behind what a download has reached waits for it rather than starting another.
     static let joinDistance: Int64 = 4 << 20
     /// Broken bodies in a row, without a byte between them.
@@ -64,14 +27,14 @@ struct FetchPlan: Sendable {
     var parallel: Int
     /// The service ignores ranges: there is one download, from the start to the end.
     private(set) var isStream: Bool
-    private(set) var downloads: [Int: Download] = [:]
+    var downloads: [Int: Download] = [:]
     /// Connections that were wanted above the limit when last scheduled.
-    private(set) var unmet = (reads: 0, ahead: 0)
-    private(set) var reads: [Int: Read] = [:]
-    private var order: [Int] = []
+    var unmet = (reads: 0, ahead: 0)
+    var reads: [Int: Read] = [:]
+    var order: [Int] = []
     /// By reader; the one that was told last is served first.
-    private var aheads: [(reader: Int, ahead: ReadAhead)] = []
-    private var nextDownload = 0
+    var aheads: [(reader: Int, ahead: ReadAhead)] = []
+    var nextDownload = 0
     private var breaks = 0
     /// The furthest byte a stream has brought: what counts as progress after it began again.
     private var furthest: Int64 = 0
@@ -235,156 +198,5 @@ struct FetchPlan: Sendable {
     func serves(_ download: Int, read: Int) -> Bool {
         guard let download = downloads[download] else { return false }
         return reads[read]?.needs(anyOf: isStream ? 0..<size : download.left) == true
-    }
-
-    // MARK: Decisions
-
-    /// Starts what is needed and no download brings: for waiting reads first, then ahead of readers.
-    private mutating func schedule() -> [Action] {
-        unmet = (0, 0)
-        defer { refreshDue() }
-        if isStream { return hasReads || !aheads.isEmpty ? startStream() : [] }
-        var actions: [Action] = []
-        for id in order {
-            guard let read = reads[id] else { continue }
-            for piece in read.missing where piece.overlaps(read.range) {
-                let need = piece.clamped(to: read.range)
-                for part in uncovered(piece) where part.overlaps(need) {
-                    if downloads.count < limit { actions.append(start(part)) } else { unmet.reads += 1 }
-                }
-                actions += split(at: need.lowerBound, end: piece.upperBound)
-            }
-        }
-        actions += cutLaggard()
-        actions += goAhead()
-        if actions.isEmpty { actions += shareRest() }
-        return actions
-    }
-
-    /// A read far ahead of the download that would bring its bytes gets one of its own, and that one stops there.
-    private mutating func split(at offset: Int64, end: Int64) -> [Action] {
-        guard let (id, download) = downloads.first(where: { $0.value.next <= offset && offset < $0.value.end }),
-            offset - download.next > Self.joinDistance
-        else { return [] }
-        guard downloads.count < limit else {
-            unmet.reads += 1
-            return []
-        }
-        return [cut(id, at: offset, until: min(download.end, end))]
-    }
-
-    private mutating func goAhead() -> [Action] {
-        var actions: [Action] = []
-        for (_, ahead) in aheads {
-            while let part = ahead.next(among: uncovered, size: size) {
-                guard downloads.values.count(where: { $0.next < $0.handover }) < parallel else { return actions }
-                guard downloads.count < limit else {
-                    unmet.ahead += 1
-                    return actions
-                }
-                actions.append(start(part))
-            }
-        }
-        return actions
-    }
-
-    private mutating func startStream() -> [Action] {
-        guard downloads.isEmpty, size > 0 else { return [] }
-        guard limit > 0 else {
-            unmet.reads += 1
-            return []
-        }
-        return [start(0..<size)]
-    }
-
-    private mutating func start(_ range: Range<Int64>) -> Action {
-        let id = nextDownload
-        nextDownload += 1
-        downloads[id] = Download(range)
-        return .start(download: id, range: range)
-    }
-
-    private mutating func stop(_ id: Int) -> Action {
-        downloads[id] = nil
-        return .stop(download: id)
-    }
-
-    /// Another download takes over from `offset` on.
-    mutating func cut(_ id: Int, at offset: Int64, until end: Int64) -> Action {
-        downloads[id]?.end = offset
-        return start(offset..<end)
-    }
-
-    /// Another download takes over all that is left.
-    mutating func replace(_ id: Int) -> [Action] {
-        guard let download = downloads[id] else { return [] }
-        return [stop(id), start(download.left)]
-    }
-
-    private func isAwaited(_ range: Range<Int64>) -> Bool { reads.values.contains { $0.needs(anyOf: range) } }
-
-    /// The parts of `piece` that no download is to bring, in order.
-    private func uncovered(_ piece: Range<Int64>) -> [Range<Int64>] {
-        if isStream { return downloads.isEmpty ? [piece] : [] }
-        var parts = [piece]
-        for download in downloads.values where download.told < download.end {
-            parts = parts.flatMap { $0.subtracting(download.told..<download.end) }
-        }
-        return parts
-    }
-
-    // MARK: Bookkeeping
-
-    /// Tells reads, and what is to be read ahead, of the bytes that have arrived since the last time.
-    private mutating func settle() -> [Action] {
-        var actions: [Action] = []
-        for (id, download) in downloads where download.told < download.next {
-            downloads[id]?.told = download.next
-            let arrived = download.told..<download.next
-            for index in aheads.indices { aheads[index].ahead.arrived(arrived) }
-            actions += finishReads(arrived)
-        }
-        aheads.removeAll { $0.ahead.missing.isEmpty }
-        return actions
-    }
-
-    private mutating func finishReads(_ arrived: Range<Int64>) -> [Action] {
-        var actions: [Action] = []
-        for id in order {
-            guard var read = reads[id], read.missing.contains(where: { $0.overlaps(arrived) }) else { continue }
-            read.missing = read.missing.flatMap { $0.subtracting(arrived) }
-            if read.missing.contains(where: { $0.overlaps(read.range) }) {
-                reads[id] = read
-            } else {
-                reads[id] = nil
-                actions.append(.finish(read: id))
-            }
-        }
-        if !actions.isEmpty { order.removeAll { reads[$0] == nil } }
-        return actions
-    }
-
-    private mutating func refreshDue() {
-        for (id, download) in downloads {
-            var due = download.end
-            if !aheads.isEmpty, download.next < download.handover { due = download.handover }
-            for read in reads.values {
-                for need in read.needs where need.overlaps(download.told..<max(download.told, download.end)) {
-                    due = min(due, need.upperBound)
-                }
-            }
-            downloads[id]?.due = due
-        }
-    }
-}
-
-extension Range<Int64> {
-    /// What is left without `other`: none, one or two ranges.
-    func subtracting(_ other: Range<Int64>) -> [Range<Int64>] {
-        guard overlaps(other) else { return isEmpty ? [] : [self] }
-        var parts: [Range<Int64>] = []
-        if lowerBound < other.lowerBound { parts.append(lowerBound..<other.lowerBound) }
-        if other.upperBound < upperBound { parts.append(other.upperBound..<upperBound) }
-        return parts
     }
 }

@@ -33,9 +33,11 @@ struct ReadPattern: Sendable {
     private let maximum: Int64
     /// Bytes that came with the first request.
     private let head: Int64
-    private var table: InlineArray<16, ReadRun?> = .init(repeating: nil)
+    private var table: InlineArray<16, ReadRun> = .init(repeating: .none)
     private var used: InlineArray<16, UInt32> = .init(repeating: 0)
     private var clock: UInt32 = 0
+    /// The run that was read from last.
+    private var current = 0
     /// A read that has to wait is noted again when it is answered.
     private var latest: Range<Int64> = 0..<0
     private var strides = StrideWatch()
@@ -55,31 +57,27 @@ struct ReadPattern: Sendable {
         guard maximum > 0, range != latest, !range.isEmpty else { return nil }
         latest = range
         clock &+= 1
-        let index: Int
-        if let known = nearest(range) {
-            index = known
-            table[index]?.add(range, maximum: maximum)
-        } else {
-            index = oldest()
-            table[index] = ReadRun(range)
-        }
+        let index = take(range)
+        current = index
         used[index] = clock
-        if table[index]?.extent.lowerBound == 0 {
+        if table[index].extent.lowerBound == 0 {
             // Who reads a file from its start is taken to go on, but not before more is wanted than came with the first
             // request.
             guard range.upperBound > head else { return nil }
-            table[index]?.trust(min(Self.initial, maximum))
+            table[index].trust(min(Self.initial, maximum))
         }
-        guard let run = table[index], run.window > 0 else { return strides.note(range, maximum) }
-        guard table[index]?.mustSay() == true else { return nil }
-        return Wish(run: index, course: run.isBackward ? .backward : .forward, position: run.end, window: run.window)
+        guard table[index].window > 0 else { return strides.note(range, maximum) }
+        guard table[index].mustSay() else { return nil }
+        return Wish(
+            run: index, course: table[index].isBackward ? .backward : .forward, position: table[index].end,
+            window: table[index].window)
     }
 
     /// Bytes to fetch with a read of `range` that has to wait: `range` and what the reader will want next.
     func hull(of range: Range<Int64>) -> Range<Int64> {
-        for index in table.indices {
-            guard let run = table[index], run.window > 0, run.extent.overlaps(range), run.distance(to: range) != nil
-            else { continue }
+        for index in 0..<Self.runs {
+            let run = table[index]
+            guard run.window > 0, run.extent.overlaps(range), run.distance(to: range) < .max else { continue }
             return run.isBackward
                 ? max(0, range.lowerBound - min(run.window, FetchPlan.joinDistance))..<range.upperBound
                 : range.lowerBound..<range.upperBound + run.window
@@ -87,23 +85,33 @@ struct ReadPattern: Sendable {
         return range
     }
 
-    private func nearest(_ range: Range<Int64>) -> Int? {
-        var best: (index: Int, distance: Int64)?
-        for index in table.indices {
-            guard let distance = table[index]?.distance(to: range), distance < best?.distance ?? .max else { continue }
-            best = (index, distance)
+    /// Adds a read to the run it belongs to, or begins one.
+    private mutating func take(_ range: Range<Int64>) -> Int {
+        if table[current].continues(with: range) {
+            table[current].add(range, maximum: maximum)
+            return current
         }
-        return best?.index
+        var (best, least) = (-1, Int64.max)
+        for index in 0..<Self.runs {
+            let distance = table[index].distance(to: range)
+            if distance < least { (best, least) = (index, distance) }
+        }
+        guard best < 0 else {
+            table[best].add(range, maximum: maximum)
+            return best
+        }
+        let index = oldest()
+        table[index] = ReadRun(range)
+        return index
     }
 
     /// The run to forget: the one not read from for longest. Sequential ones are kept a while against random reads.
-    private func oldest() -> Int {
+    private mutating func oldest() -> Int {
         var oldest = 0
         var greatest: UInt32 = 0
-        for index in table.indices {
-            guard let run = table[index] else { return index }
+        for index in 0..<Self.runs {
             var age = clock &- used[index]
-            if run.window > 0, age < Self.patience { age = 1 }
+            if table[index].window > 0, age < Self.patience { age = 1 }
             if age > greatest { (oldest, greatest) = (index, age) }
         }
         return oldest

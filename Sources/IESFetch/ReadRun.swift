@@ -21,6 +21,9 @@ struct ReadRun: Sendable {
     /// Where its end was when it was last said how far to read ahead, and how far that was.
     private var said: (end: Int64, window: Int64) = (0, 0)
 
+    /// No read is near this one.
+    static let none = ReadRun(.min / 4..<(.min / 4))
+
     /// A run begins with one read.
     init(_ range: Range<Int64>) {
         extent = range
@@ -32,12 +35,21 @@ struct ReadRun: Sendable {
     /// Where reading goes on.
     var end: Int64 { isBackward ? extent.lowerBound : extent.upperBound }
 
-    /// How far `range` is from where the run goes on; nil: too far to belong to it.
-    func distance(to range: Range<Int64>) -> Int64? {
-        var distance = Int64.max
-        if window == 0 || !isBackward { distance = abs(range.lowerBound - extent.upperBound) }
-        if window == 0 || isBackward { distance = min(distance, abs(extent.lowerBound - range.upperBound)) }
-        return distance <= (window == 0 ? Self.firstTolerance : Self.tolerance) ? distance : nil
+    /// Whether `range` is exactly what a sequential reader wants next.
+    func continues(with range: Range<Int64>) -> Bool {
+        window > 0 && range.lowerBound == extent.upperBound && forward >= backward
+    }
+
+    /// How far `range` is from where the run goes on; `Int64.max`: too far to belong to it.
+    func distance(to range: Range<Int64>) -> Int64 {
+        let after = abs(range.lowerBound &- extent.upperBound)
+        let before = abs(extent.lowerBound &- range.upperBound)
+        if window == 0 {
+            let distance = min(after, before)
+            return distance <= Self.firstTolerance ? distance : .max
+        }
+        let distance = isBackward ? before : after
+        return distance <= Self.tolerance ? distance : .max
     }
 
     /// Takes a read that belongs to the run.

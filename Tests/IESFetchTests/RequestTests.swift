@@ -71,7 +71,7 @@ import Testing
 
     @Test(arguments: [1, 2, 4] as [Int64])
     func `sequential readers that share an open file need few requests`(readers: Int64) async throws {
-        let setup = try FetcherSetup()
+        let setup = try FetcherSetup { $0.connectionsPerResult = 1 }
         let result = try await result(setup)
         let stream = result.makeStream()
         let part = Self.gibibyte / 4 / readers
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `reading backwards needs few requests`() async throws {
-        let setup = try FetcherSetup()
+        let setup = try FetcherSetup { $0.connectionsPerResult = 1 }
         let result = try await result(setup)
         let stream = result.makeStream()
         for start in stride(from: result.size - 1 << 20, through: result.size - 256 << 20, by: -(1 << 20)) {

@@ -156,7 +156,10 @@ import Testing
     }
 
     @Test func `silence ends every wait once, at the deadline`() async throws {
-        let setup = try FetcherSetup { $0.timeout = .seconds(2) }
+        let setup = try FetcherSetup {
+            $0.timeout = .seconds(2)
+            $0.rangeFailureTTL = .seconds(60)
+        }
         let id = setup.add(.sample, Self.large)
         let result = try await setup.fetcher.resolve(id)
         setup.service.inject(.silence, for: .sample, times: nil)
