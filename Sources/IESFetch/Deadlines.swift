@@ -2,7 +2,8 @@
 
 import Synchronization
 
-/// Ends waits at their deadline, whatever the network does: one task for all results, and none when nobody waits.
+/// Ends waits at their deadline, whatever the network does, and has results look at how fast their downloads are: one
+/// task for all results, and none when nobody waits.
 final class Deadlines: Sendable {
     private struct State {
         var watched: [ObjectIdentifier: FetchedResult] = [:]
@@ -12,7 +13,7 @@ final class Deadlines: Sendable {
     private let state = Mutex(State())
     private let tick: Duration
 
-    init(timeout: Duration) { tick = min(timeout / 10, .milliseconds(200)) }
+    init(timeout: Duration) { tick = min(timeout / 10, .milliseconds(50)) }
 
     /// Looks at `result` until no read of it waits.
     func watch(_ result: FetchedResult) {

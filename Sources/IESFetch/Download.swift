@@ -14,6 +14,8 @@ final class Download: ResultReceiver {
         /// Why it ends, where the transport only knows that it was stopped.
         var verdict: FetchError?
         var isStopped = false
+        /// It brings the whole, and is held while nobody reads.
+        var mayBeHeld = false
     }
 
     let id: Int
@@ -35,6 +37,7 @@ final class Download: ResultReceiver {
         state.withLock {
             $0.transfer = transfer
             $0.writer = owner.file.writer(at: range.lowerBound)
+            $0.mayBeHeld = true
         }
     }
 
@@ -80,6 +83,7 @@ final class Download: ResultReceiver {
                 guard !state.isStopped else { return .stop }
                 state.transfer = transfer
                 state.writer = owner.file.writer(at: start)
+                if case .whole = answer.kind { state.mayBeHeld = true }
                 return .proceed
             }
         case .failure(let error):
@@ -89,17 +93,17 @@ final class Download: ResultReceiver {
     }
 
     func receive(_ bytes: RawSpan) -> Flow {
-        let (writer, isStopped) = state.withLock { ($0.writer, $0.isStopped) }
+        let (writer, isStopped, mayBeHeld) = state.withLock { ($0.writer, $0.isStopped, $0.mayBeHeld) }
         guard let writer, !isStopped else { return .stop }
         // Before they are stored: bytes that are paused come again.
-        guard !owner.holds(id, at: writer.position) else { return .pause }
+        if mayBeHeld, owner.holds(id, at: writer.position) { return .pause }
         do throws(CacheError) {
             let progress = try writer.append(bytes)
             guard !progress.contradicts else {
                 state.withLock { $0.verdict = .changed }
                 return .stop
             }
-            return owner.arrived(id, upTo: progress.position)
+            return owner.arrived(id, upTo: progress.position, count: bytes.byteCount)
         } catch {
             state.withLock { $0.verdict = FetchError(error) }
             return .stop

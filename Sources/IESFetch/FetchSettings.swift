@@ -14,16 +14,24 @@ package struct FetchSettings: Sendable {
     package var rangeFailureTTL: Duration = .seconds(1)
     /// Bytes the first request asks for: size, type and the beginning in one round trip.
     package var probe: Int64 = 64 << 10
-    /// The most that is read ahead of a sequential reader, in one request.
-    package var readAhead: Int64 = 64 << 20
+    /// The most that one request brings ahead of a reader, so about what each connection may be ahead.
+    package var readAhead: Int64 = largestReadAhead
+    /// Bytes at the end of a result that are fetched together, when one of the last is read: archives have their
+    /// list of members there, and read it in small pieces.
+    package var tail: Int64 = 1 << 20
     /// How long a download goes on after its last reader has left: `cp` tried again finds it under way.
     package var linger: Duration = .seconds(2)
     /// How long the body behind a probe is held for an `open` that usually follows a `stat`.
     package var hold: Duration = .seconds(5)
     /// Bytes taken of such a body before it is paused.
     package var holdBytes: Int64 = 1 << 20
-    /// Downloads of one result at a time.
-    package var downloadsPerResult = 8
+    /// Downloads of one result at a time, at most.
+    package var connectionsPerResult = 8
+    /// Downloads at a time, at most.
+    package var connections = 16
+
+    /// More in one request makes none fewer that matters, and a broken one dearer.
+    package static let largestReadAhead: Int64 = 64 << 20
 
     package init() {}
 }

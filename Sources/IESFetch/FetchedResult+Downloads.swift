@@ -8,12 +8,14 @@ import Synchronization
 extension FetchedResult {
     /// Takes over the body behind the probe's answer, which brings `range`.
     func adopt(_ range: Range<Int64>, transfer: any Transfer) -> Download {
-        fetching.withLock { fetching in
+        let (download, effects) = fetching.withLock { fetching in
             let id = fetching.plan.adopt(range)
             let download = Download(id, range: range, of: self, transfer: transfer)
             fetching.downloads[id] = download
-            return download
+            return (download, carryOut([], &fetching))
         }
+        perform(effects)
+        return download
     }
 
     /// Whether `answer` is of this version and of `range`; success is where its body begins.
@@ -45,17 +47,23 @@ extension FetchedResult {
         return true
     }
 
-    func arrived(_ download: Int, upTo position: Int64) -> Flow {
+    /// Bytes up to `position` have been stored, `count` of them since the last time.
+    func arrived(_ download: Int, upTo position: Int64, count: Int) -> Flow {
         let now = ContinuousClock.now
-        let (effects, flow) = fetching.withLock { fetching -> (Effects, Flow) in
-            for read in fetching.plan.reads(servedBy: download) {
+        let (effects, flow) = fetching.withLock { fetching -> (Effects?, Flow) in
+            fetching.climb.received(Int64(count))
+            fetching.lastBytes[download] = now
+            guard fetching.plan.isDue(download, upTo: position) else {
+                _ = fetching.plan.arrived(download, upTo: position)
+                return (nil, .proceed)
+            }
+            for read in fetching.waiting.keys where fetching.plan.serves(download, read: read) {
                 fetching.waiting[read]?.deadline = now + settings.timeout
             }
             let effects = carryOut(fetching.plan.arrived(download, upTo: position), &fetching)
-            if effects.stops.contains(where: { $0.id == download }) { return (effects, .stop) }
-            return (effects, .proceed)
+            return (effects, effects.stops.contains { $0.id == download } ? .stop : .proceed)
         }
-        perform(effects)
+        if let effects { perform(effects) }
         return flow
     }
 
@@ -88,8 +96,9 @@ extension FetchedResult {
         }
         let effects = fetching.withLock { fetching -> Effects in
             fetching.downloads[download] = nil
+            fetching.lastBytes[download] = nil
             // One that was stopped here is out of the plan already.
-            let left = fetching.plan.downloads[download].map { $0.next..<max($0.next, $0.end) }
+            let left = fetching.plan.downloads[download]?.left
             let actions = fetching.plan.ended(download, error)
             if let left, actions.contains(where: { if case .fail = $0 { true } else { false } }), let error {
                 fetching.remember(error, in: left, until: ContinuousClock.now + settings.rangeFailureTTL)
@@ -116,11 +125,18 @@ extension FetchedResult {
         perform(fetching.withLock { fetching in carryOut(fetching.plan.abandon(.cancelled), &fetching) })
     }
 
+    /// Whether a download that is to bring bytes of the read has brought one after `time`.
+    private func isServed(_ read: Int, _ fetching: Fetching, since time: ContinuousClock.Instant) -> Bool {
+        fetching.lastBytes.contains { $0.value > time && fetching.plan.serves($0.key, read: read) }
+    }
+
     /// Fails the reads whose deadline has passed; returns whether any still wait.
     func expire(_ now: ContinuousClock.Instant) -> Bool {
         let (effects, isWaiting) = fetching.withLock { fetching -> (Effects, Bool) in
             var effects = Effects()
-            let late = fetching.waiting.filter { $0.value.deadline <= now }
+            let late = fetching.waiting.filter {
+                $0.value.deadline <= now && !isServed($0.key, fetching, since: now - settings.timeout)
+            }
             for (read, waiting) in late {
                 let error = FetchError.deadline(received: nil)
                 fetching.waiting[read] = nil
@@ -131,6 +147,8 @@ extension FetchedResult {
             if !late.isEmpty {
                 fetching.remember(.deadline(received: nil), in: 0..<size, until: now + settings.rangeFailureTTL)
                 effects.merge(carryOut(fetching.plan.dropUnneeded(), &fetching))
+            } else {
+                effects = look(at: now, &fetching)
             }
             return (effects, !fetching.waiting.isEmpty)
         }

@@ -12,6 +12,8 @@ extension FetchedResult {
         var stops: [Download] = []
         var answers: [(Fetching.Continuation, Result<Void, FetchError>)] = []
         var resumed: Download?
+        /// Results that may use more or fewer connections now.
+        var others: [FetchedResult] = []
 
         static func answer(
             _ continuation: Fetching.Continuation, _ result: Result<Void, FetchError>
@@ -23,10 +25,33 @@ extension FetchedResult {
             starts += other.starts
             stops += other.stops
             answers += other.answers
+            others += other.others
         }
     }
 
+    /// To be called after each event of the plan: its actions, and what comes of more or fewer connections.
     func carryOut(_ actions: [FetchPlan.Action], _ fetching: inout Fetching) -> Effects {
+        var effects = apply(actions, &fetching)
+        while true {
+            let demand = fetching.plan.demand
+            guard demand != fetching.told else { return effects }
+            fetching.told = demand
+            let (granted, others) = connections.tell(self, demand)
+            effects.others += others
+            guard granted != fetching.plan.limit else { return effects }
+            effects.merge(apply(fetching.plan.permit(granted), &fetching))
+        }
+    }
+
+    /// The number of connections that may be used is another one, perhaps.
+    func lookAtConnections() {
+        perform(
+            fetching.withLock { fetching in
+                carryOut(fetching.plan.permit(connections.granted(self)), &fetching)
+            })
+    }
+
+    private func apply(_ actions: [FetchPlan.Action], _ fetching: inout Fetching) -> Effects {
         var effects = Effects()
         for action in actions {
             switch action {
@@ -35,6 +60,7 @@ extension FetchedResult {
                 fetching.downloads[id] = download
                 effects.starts.append(download)
             case .stop(let id):
+                fetching.lastBytes[id] = nil
                 if let download = fetching.downloads.removeValue(forKey: id) { effects.stops.append(download) }
             case .finish(let read):
                 fetching.lastFailure = nil
@@ -56,6 +82,7 @@ extension FetchedResult {
         for download in effects.stops { download.stop() }
         effects.resumed?.resume()
         for download in effects.starts { start(download) }
+        for other in effects.others { other.lookAtConnections() }
     }
 
     private func start(_ download: Download) {

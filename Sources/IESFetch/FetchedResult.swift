@@ -13,6 +13,9 @@ package final class FetchedResult: Sendable {
     package let record: ResultRecord
     let file: CacheFile
     let source: SegmentSource
+    let connections: Connections
+    /// Names it among the results that share connections.
+    let number: Int
     let settings: FetchSettings
     /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
     let fetching: Mutex<Fetching>
@@ -21,18 +24,22 @@ package final class FetchedResult: Sendable {
     let onChange: @Sendable (FetchedResult) -> Void
 
     init(
-        id: ResultID, file: CacheFile, source: SegmentSource, isStream: Bool, settings: FetchSettings,
-        deadlines: Deadlines, onChange: @escaping @Sendable (FetchedResult) -> Void
+        id: ResultID, file: CacheFile, source: SegmentSource, connections: Connections, isStream: Bool,
+        settings: FetchSettings, deadlines: Deadlines, onChange: @escaping @Sendable (FetchedResult) -> Void
     ) {
         self.id = id
         record = file.record
         self.file = file
         self.source = source
+        self.connections = connections
+        number = connections.newNumber()
         self.settings = settings
         self.deadlines = deadlines
         self.onChange = onChange
         fetching = Mutex(
-            Fetching(plan: FetchPlan(size: file.record.size, isStream: isStream, limit: settings.downloadsPerResult)))
+            Fetching(
+                plan: FetchPlan(size: file.record.size, isStream: isStream, limit: 0, parallel: 1),
+                climb: ConnectionClimb(most: settings.connectionsPerResult)))
     }
 
     /// In bytes.
@@ -64,8 +71,8 @@ package final class FetchedResult: Sendable {
     /// Cancelling the task ends the wait at once with `.cancelled`; the download lingers.
     package func prepare(_ range: Range<Int64>, for stream: ReadStream? = nil) async throws(FetchError) {
         let range = range.clamped(to: 0..<size)
-        stream?.note(range)
         guard !range.isEmpty else { return }
+        let wish = stream?.note(range)
         do throws(CacheError) {
             try await file.prepare(range)
         } catch {
@@ -80,6 +87,8 @@ package final class FetchedResult: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 begin(read, range, stream, continuation)
+                // Only now: what the read itself needs goes into one request with what follows.
+                if let wish, let stream { readAhead(wish, for: stream) }
             }
         } onCancel: {
             cancel(read)
@@ -99,21 +108,19 @@ package final class FetchedResult: Sendable {
             return fetching.releaseHold()
         }
         held?.resume()
-        return ReadStream(of: self, maximum: settings.readAhead)
+        return ReadStream(of: self, settings: settings)
     }
 
     private func begin(
         _ read: Int, _ range: Range<Int64>, _ stream: ReadStream?,
         _ continuation: Fetching.Continuation
     ) {
-        let ahead = stream?.window ?? 0
+        let hull = hull(of: range, for: stream)
         let now = ContinuousClock.now
         let effects = fetching.withLock { fetching -> Effects in
             guard !Task.isCancelled else { return .answer(continuation, .failure(.cancelled)) }
-            let missing = file.missing(in: range.lowerBound..<min(size, range.upperBound + ahead))
-            guard let first = missing.first, first.lowerBound < range.upperBound else {
-                return .answer(continuation, .success(()))
-            }
+            let missing = file.missing(in: hull)
+            guard missing.contains(where: { $0.overlaps(range) }) else { return .answer(continuation, .success(())) }
             if fetching.isChanged { return .answer(continuation, .failure(.changed)) }
             if let known = fetching.failure(in: missing, now: now) { return .answer(continuation, .failure(known)) }
             fetching.waiting[read] = Fetching.Waiting(
@@ -127,34 +134,36 @@ package final class FetchedResult: Sendable {
         deadlines.watch(self)
     }
 
-    private func cancel(_ read: Int) {
-        let waiting = fetching.withLock { fetching in
-            fetching.plan.cancel(read: read)
-            return fetching.waiting.removeValue(forKey: read)
-        }
-        waiting?.continuation.resume(returning: .failure(.cancelled))
-        lingerIfUnread()
+    /// A read of `range`, and what is fetched with it in one request.
+    private func hull(of range: Range<Int64>, for stream: ReadStream?) -> Range<Int64> {
+        let hull = (stream?.hull(of: range) ?? range).clamped(to: 0..<size)
+        let tail = max(0, size - settings.tail)
+        guard range.upperBound > size - settings.tail / 8, hull.lowerBound > tail else { return hull }
+        return tail..<hull.upperBound
     }
 
-    /// Keeps the reading-ahead of `stream` under way.
-    func readAhead(_ target: Range<Int64>, least: Int64) {
-        let target = target.clamped(to: 0..<size)
-        guard !target.isEmpty, !file.isComplete else { return }
-        let effects = fetching.withLock { fetching -> Effects in
-            let now = ContinuousClock.now
-            let missing = file.missing(in: target)
-            guard !missing.isEmpty, !fetching.isChanged, fetching.failure(in: missing, now: now) == nil else {
-                return Effects()
+    private func cancel(_ read: Int) {
+        let effects = fetching.withLock { fetching in
+            fetching.plan.cancel(read: read)
+            var effects = carryOut([], &fetching)
+            if let waiting = fetching.waiting.removeValue(forKey: read) {
+                effects.answers.append((waiting.continuation, .failure(.cancelled)))
             }
-            return carryOut(fetching.plan.readAhead(missing, least: least), &fetching)
+            return effects
         }
         perform(effects)
+        lingerIfUnread()
     }
 
     // MARK: Readers that leave
 
-    func streamClosed() {
-        fetching.withLock { $0.openStreams -= 1 }
+    func streamClosed(_ stream: Int) {
+        let effects = fetching.withLock { fetching in
+            fetching.openStreams -= 1
+            fetching.forget(stream)
+            return carryOut([], &fetching)
+        }
+        perform(effects)
         lingerIfUnread()
     }
 

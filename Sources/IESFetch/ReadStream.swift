@@ -1,53 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
 import Synchronization
 
-/// What one open file reads, so that downloads keep ahead of a sequential reader.
+/// What one open file reads, so that downloads keep ahead of sequential readers.
 package final class ReadStream: Sendable {
     private struct State {
-        var window: ReadAheadWindow
-        /// Up to where read-ahead was asked for.
-        var asked: Int64 = 0
+        var pattern: ReadPattern
         var reads: UInt64 = 0
         var isClosed = false
     }
 
+    private static let count = Atomic(0)
+
+    /// Names it among the streams of all results.
+    let number = ReadStream.count.add(1, ordering: .relaxed).newValue
     private let result: FetchedResult
     private let state: Mutex<State>
 
-    init(of result: FetchedResult, maximum: Int64) {
+    init(of result: FetchedResult, settings: FetchSettings) {
         self.result = result
-        state = Mutex(State(window: ReadAheadWindow(maximum: maximum)))
+        state = Mutex(State(pattern: ReadPattern(head: settings.probe, maximum: settings.readAhead)))
     }
 
     deinit { close() }
 
     /// A read that was answered at once. Cheap; now and then it starts a download.
     package func noteRead(at offset: Int64, count: Int) {
-        note(offset..<offset + Int64(count))
+        guard !result.file.isVerified else { return }
+        if let wish = note(offset..<offset + Int64(count)) { result.readAhead(wish, for: self) }
     }
 
-    func note(_ range: Range<Int64>) {
-        let wish = state.withLock { state -> (Range<Int64>, Int64)? in
-            state.window.note(range)
+    /// What is worth fetching ahead after a read of `range`, if that is news.
+    func note(_ range: Range<Int64>) -> ReadPattern.Wish? {
+        state.withLock { state in
             state.reads &+= 1
-            let target = state.window.target
-            guard !target.isEmpty else {
-                state.asked = 0
-                return nil
-            }
-            // Asking is dearer than noting: only once another half window is due.
-            guard target.upperBound - state.asked >= state.window.window / 2 || state.asked > target.upperBound else {
-                return nil
-            }
-            state.asked = target.upperBound
-            return (target, state.window.window)
+            return state.pattern.note(range)
         }
-        if let (target, least) = wish, target.lowerBound > 0 { result.readAhead(target, least: least) }
     }
 
-    /// Bytes to fetch beyond a waiting read.
-    var window: Int64 { state.withLock { $0.window.window } }
+    /// Bytes to fetch with a read that has to wait.
+    func hull(of range: Range<Int64>) -> Range<Int64> { state.withLock { $0.pattern.hull(of: range) } }
 
     /// Differs after each read.
     var generation: UInt64 { state.withLock { $0.reads } }
@@ -62,6 +55,6 @@ package final class ReadStream: Sendable {
             defer { state.isClosed = true }
             return !state.isClosed
         }
-        if isFirst { result.streamClosed() }
+        if isFirst { result.streamClosed(number) }
     }
 }

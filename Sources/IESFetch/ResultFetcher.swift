@@ -38,6 +38,7 @@ package final class ResultFetcher: Sendable {
 
     let cache: BlockCache
     let source: SegmentSource
+    private let connections: Connections
     private let settings: FetchSettings
     private let deadlines: Deadlines
     private let logger: Logger
@@ -48,6 +49,7 @@ package final class ResultFetcher: Sendable {
         self.settings = settings
         self.logger = logger
         source = SegmentSource(client: client, timeout: settings.timeout)
+        connections = Connections(settings)
         deadlines = Deadlines(timeout: settings.timeout)
     }
 
@@ -240,7 +242,8 @@ package final class ResultFetcher: Sendable {
 
     private func make(_ id: ResultID, _ file: CacheFile, isStream: Bool) -> FetchedResult {
         FetchedResult(
-            id: id, file: file, source: source, isStream: isStream, settings: settings, deadlines: deadlines
+            id: id, file: file, source: source, connections: connections, isStream: isStream, settings: settings,
+            deadlines: deadlines
         ) { [weak self] result in self?.changed(result) }
     }
 

@@ -112,11 +112,94 @@ import Testing
         #expect(plan.arrived(0, upTo: 1000) == [.finish(read: 2)])
     }
 
+    private func ahead(
+        _ missing: [Range<Int64>], piece: Int64 = 1000, least: Int64 = 500, isBackward: Bool = false
+    ) -> ReadAhead {
+        let target = missing[0].lowerBound..<missing[missing.count - 1].upperBound
+        return ReadAhead(missing, of: target, piece: piece, least: least, isBackward: isBackward)
+    }
+
     @Test func `read-ahead leaves small pieces for later, but not the end`() {
         var plan = plan(size: 1000)
-        #expect(plan.readAhead([100..<200], least: 500) == [])
-        #expect(plan.readAhead([100..<700], least: 500) == [.start(download: 0, range: 100..<700)])
-        #expect(plan.readAhead([400..<1000], least: 500) == [.start(download: 1, range: 700..<1000)])
+        #expect(plan.readAhead(ahead([100..<200]), for: 1) == [])
+        #expect(plan.readAhead(ahead([100..<700]), for: 1) == [.start(download: 0, range: 100..<700)])
+        #expect(plan.readAhead(ahead([400..<1000]), for: 1) == [.start(download: 1, range: 700..<1000)])
+    }
+
+    @Test func `read-ahead goes on piece by piece with as many connections as it may use`() {
+        var plan = FetchPlan(size: 100_000, isStream: false, limit: 8, parallel: 2)
+        #expect(
+            plan.readAhead(ahead([0..<4000]), for: 1) == [
+                .start(download: 0, range: 0..<1000), .start(download: 1, range: 1000..<2000),
+            ])
+        // Near its end the next one begins.
+        #expect(plan.arrived(0, upTo: 874) == [])
+        #expect(plan.arrived(0, upTo: 875) == [.start(download: 2, range: 2000..<3000)])
+        #expect(plan.arrived(0, upTo: 1000) == [])
+        plan.forget(reader: 1)
+        #expect(plan.arrived(1, upTo: 2000) == [])
+    }
+
+    @Test func `a backward reader gets what is next below first`() {
+        var plan = FetchPlan(size: 100_000, isStream: false, limit: 8, parallel: 2)
+        #expect(
+            plan.readAhead(ahead([2000..<5000], isBackward: true), for: 1) == [
+                .start(download: 0, range: 4000..<5000), .start(download: 1, range: 3000..<4000),
+            ])
+    }
+
+    @Test func `a read and what is to follow it are one request`() {
+        var plan = plan()
+        #expect(plan.read(1, range: 500..<600, missing: [100..<900]) == [.start(download: 0, range: 100..<900)])
+    }
+
+    @Test func `without a connection reads wait, and say so`() {
+        var plan = plan(limit: 0)
+        #expect(plan.read(1, range: 0..<10, missing: [0..<10]) == [])
+        #expect(plan.demand == ConnectionBudget.Demand(inUse: 0, needed: 1, wanted: 1))
+        #expect(plan.permit(1) == [.start(download: 0, range: 0..<10)])
+        #expect(plan.demand == ConnectionBudget.Demand(inUse: 1, needed: 1, wanted: 1))
+    }
+
+    @Test func `who has to give up a connection ends what no read waits for, then what is furthest`() {
+        var plan = plan(size: 100_000)
+        _ = plan.read(1, range: 0..<10, missing: [0..<1000])
+        _ = plan.readAhead(ahead([1000..<2000]), for: 1)
+        _ = plan.read(2, range: 5000..<5010, missing: [5000..<5010])
+        #expect(plan.permit(2) == [.stop(download: 1)])
+        #expect(plan.permit(1) == [.stop(download: 2)])
+        #expect(plan.arrived(0, upTo: 1000) == [.finish(read: 1), .start(download: 3, range: 5000..<5010)])
+    }
+
+    @Test func `a download that lags behind others is cut, and what is left of it goes faster`() {
+        var plan = FetchPlan(size: 100 << 20, isStream: false, limit: 2, parallel: 2)
+        _ = plan.read(1, range: 0..<4096, missing: [0..<40 << 20])
+        _ = plan.readAhead(ahead([40 << 20..<80 << 20], piece: 40 << 20), for: 1)
+        #expect(plan.measured([0: 1e6, 1: 99e6]) == [], "both connections are in use")
+        let actions = plan.permit(3)
+        guard case .start(_, let range)? = actions.first, actions.count == 1 else {
+            Issue.record("\(actions)")
+            return
+        }
+        // One part in a hundred is left to it.
+        #expect(range.upperBound == 40 << 20 && abs(range.lowerBound - (40 << 20) / 100) <= 1)
+        #expect(plan.downloads[0]?.end == range.lowerBound)
+    }
+
+    @Test func `one that does not move at all is given up`() {
+        var plan = FetchPlan(size: 100 << 20, isStream: false, limit: 3, parallel: 2)
+        _ = plan.read(1, range: 0..<4096, missing: [0..<40 << 20])
+        _ = plan.readAhead(ahead([40 << 20..<80 << 20], piece: 40 << 20), for: 1)
+        #expect(
+            plan.measured([0: 0, 1: 99e6]) == [.stop(download: 0), .start(download: 2, range: 0..<40 << 20)])
+    }
+
+    @Test func `a connection that is free at the end shares what is left`() {
+        var plan = FetchPlan(size: 40 << 20, isStream: false, limit: 8, parallel: 2)
+        _ = plan.read(1, range: 0..<4096, missing: [0..<40 << 20])
+        #expect(plan.measured([0: 20e6]) == [.start(download: 1, range: 20 << 20..<40 << 20)])
+        #expect(plan.measured([0: 20e6, 1: 20e6]) == [], "no more than two may run")
+        #expect(plan.downloads[0]?.end == 20 << 20)
     }
 
     @Test func `a cancelled read needs nothing, and its download can go`() {
@@ -190,7 +273,9 @@ import Testing
                     open[id] = nil
                     carryOut(plan.ended(id, random.next() % 3 == 0 ? .contradiction("") : .shortBody("")))
                 }
-            case 5: carryOut(plan.readAhead(missing(0..<size), least: 10))
+            case 5:
+                let all = missing(0..<size)
+                if !all.isEmpty { carryOut(plan.readAhead(ahead(all, piece: 60, least: 10), for: 1)) }
             default:
                 guard let id = open.keys.sorted().randomElement(using: &random), let download = open[id]
                 else {

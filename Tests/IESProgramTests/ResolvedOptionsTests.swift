@@ -30,6 +30,7 @@ import Testing
         #expect(options.errorTTL == .seconds(5))
         #expect(options.blockSize == 1_048_576)
         #expect(options.readAhead == 67_108_864)
+        #expect(options.connections == 8)
         #expect(options.umask == 0)
         #expect(options.profile == "basic")
         #expect(options.effectiveCheck == .fail)
@@ -39,6 +40,7 @@ import Testing
     @Test func `every option of the table can be set`() throws {
         let options = try resolve(
             "allow_other,uid=7,gid=8,umask=027,cache_dir=/c,cache_size=2G,block_size=256K,read_ahead=0,timeout=5s",
+            "connections=3",
             "retries=0,list_ttl=1m,error_ttl=0,nolist,nopassthrough,check=none,projects=a:b-c,token_file=/t,credentials=/k",
             "profile=p,proxy=http://x:1,cacert=/ca,allow_http,log=/l,log_level=debug,allow_root=no"
         )
@@ -46,6 +48,7 @@ import Testing
         #expect(options.options.projects == ["a", "b-c"])
         #expect(options.options.cacheSize == 2_147_483_648)
         #expect(options.options.umask == 0o27)
+        #expect(options.options.connections == 3)
         #expect(options.options.log == .file("/l"))
         #expect(options.options.listsNothing)
     }
@@ -97,6 +100,7 @@ import Testing
         ("uid", "-o: uid needs a value, as in uid=N"),
         ("allow_other,allow_root", "allow_other and allow_root exclude each other"),
         ("block_size=3M", "-o: block_size '3M' must be a power of two from 64K to 64M"),
+        ("connections=17", "-o: connections '17' must be a whole number from 1 to 16"),
         ("projects=../etc", "-o: projects '../etc' must be project ids separated by colons"),
     ])
     func `a mistake is answered with one sentence`(text: String, expected: String) {
@@ -107,7 +111,7 @@ import Testing
         #expect(sentence("remount").contains("unmount it and mount it again"))
     }
 
-    @Test(arguments: ["connections=8", "rate=10", "memory=64M", "revalidate=1h", "cache_free=5"])
+    @Test(arguments: ["rate=10", "memory=64M", "revalidate=1h", "cache_free=5"])
     func `options that do not work yet are unknown`(text: String) {
         #expect(sentence(text).contains("unknown option"))
     }

@@ -21,6 +21,8 @@ struct MountOptions: Hashable, Sendable {
     var cacheSize: Int64?
     var blockSize: Int64 = 1 << 20
     var readAhead: Int64 = 64 << 20
+    /// Of one file; a mount has 16.
+    var connections = 8
     var timeout: Duration = .seconds(30)
     var retries = 5
     var listTTL: Duration = .seconds(60)

@@ -29,6 +29,9 @@ enum OptionTable {
         .value("read_ahead", "SIZE", \.readAhead, default: "64M", "how far to download ahead of a sequential reader") {
             text throws(InvalidValue) in try OptionValue.size(text)
         },
+        .value("connections", "N", \.connections, default: "8", "downloads of one file at a time, at most") {
+            text throws(InvalidValue) in try OptionValue.count(text, within: 1...16)
+        },
         .value("timeout", "TIME", \.timeout, default: "30s", "an operation fails after this long without a byte") {
             text throws(InvalidValue) in try duration(text, within: .seconds(1) ... .seconds(3_600))
         },

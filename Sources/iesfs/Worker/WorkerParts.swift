@@ -44,7 +44,8 @@ struct WorkerParts: Sendable {
         var fetch = FetchSettings()
         fetch.timeout = options.timeout
         fetch.errorTTL = options.errorTTL
-        fetch.readAhead = options.readAhead
+        fetch.readAhead = min(options.readAhead, FetchSettings.largestReadAhead)
+        fetch.connectionsPerResult = options.connections
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
         let fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
