@@ -28,7 +28,8 @@ struct ConnectionClimb: Sendable {
     /// Connections that bring a fifth more when doubled are worth it, those that bring less than a tenth are not.
     private static let gain = 1.2
     private static let loss = 0.9
-    private static let firstRest: Duration = .seconds(5)
+    /// Where all connections are needed, a trial with half of them for two seconds costs one: not often.
+    private static let firstRest: Duration = .seconds(15)
     private static let longestRest: Duration = .seconds(160)
     /// Looks without a byte, after which each connection is taken to be held back.
     private static let silence = 2
@@ -105,8 +106,9 @@ struct ConnectionClimb: Sendable {
             }
             connections > 1 ? save(rate, now) : settle(now)
         case .resting(let end):
-            guard now >= end, time >= Self.longMeasurement else { return }
-            guard isStarved else { return begin(now) }
+            guard time >= Self.longMeasurement else { return }
+            // What fewer bring is compared with what these brought lately.
+            guard now >= end, isStarved else { return begin(now) }
             connections > 1 ? save(rate, now) : enter(.rising, now)
         }
     }

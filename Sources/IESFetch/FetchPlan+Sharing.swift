@@ -11,7 +11,7 @@ extension FetchPlan {
 
     /// A read waits for a download that lags: others take over before they go further ahead.
     mutating func cutLaggard() -> [Action] {
-        guard !isStream, hasReads, downloads.count < limit else { return [] }
+        guard !isStream, hasReads else { return [] }
         for (id, download) in downloads {
             guard let rate = download.rate, let usual = usualRate(without: id), rate * Self.lag < usual,
                 reads.keys.contains(where: { serves(id, read: $0) })
@@ -23,7 +23,7 @@ extension FetchPlan {
 
     /// There is nothing else to start, and a read waits: the download that would end last shares what is left of it.
     mutating func shareRest() -> [Action] {
-        guard !isStream, hasReads, downloads.count < min(limit, parallel) else { return [] }
+        guard !isStream, hasReads, downloads.count < parallel else { return [] }
         let last = downloads.max { $0.value.secondsLeft < $1.value.secondsLeft }
         guard let (id, download) = last, let rate = download.rate else { return [] }
         return share(id, rate: rate, with: usualRate(without: id) ?? rate) ?? []
@@ -35,6 +35,10 @@ extension FetchPlan {
         let rest = download.left.upperBound - download.left.lowerBound
         let kept = Int64(Double(rest) * rate / (rate + other))
         guard rest - kept >= Self.leastShare else { return nil }
+        guard downloads.count < limit else {
+            unmet.ahead += 1
+            return []
+        }
         // What hardly moves is given up.
         if kept < Self.leastShare / 4 { return replace(id) }
         return [cut(id, at: download.next + kept, until: download.end)]

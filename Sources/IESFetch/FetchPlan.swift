@@ -190,7 +190,7 @@ struct FetchPlan: Sendable {
     var demand: ConnectionBudget.Demand {
         let inUse = downloads.count
         let serving = downloads.values.count { isAwaited(isStream ? 0..<size : $0.left) }
-        let (reads, ahead) = (hasReads ? unmet.reads : 0, aheads.isEmpty ? 0 : unmet.ahead)
+        let (reads, ahead) = (hasReads ? unmet.reads : 0, hasReads || !aheads.isEmpty ? unmet.ahead : 0)
         return ConnectionBudget.Demand(inUse: inUse, needed: serving + reads, wanted: inUse + reads + ahead)
     }
 

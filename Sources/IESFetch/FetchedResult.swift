@@ -79,7 +79,10 @@ package final class FetchedResult: Sendable {
             throw FetchError(error)
         }
         // Verification may have dropped blocks, so what is missing is asked only now.
-        guard !file.missing(in: range).isEmpty else { return }
+        guard !file.missing(in: range).isEmpty else {
+            if let wish, let stream { readAhead(wish, for: stream) }
+            return
+        }
         let read = fetching.withLock { fetching in
             defer { fetching.nextRead += 1 }
             return fetching.nextRead

@@ -80,7 +80,7 @@ struct ReadPattern: Sendable {
             guard run.window > 0, run.extent.overlaps(range), run.distance(to: range) < .max else { continue }
             return run.isBackward
                 ? max(0, range.lowerBound - min(run.window, FetchPlan.joinDistance))..<range.upperBound
-                : range.lowerBound..<range.upperBound + run.window
+                : range.lowerBound..<max(range.upperBound, range.lowerBound + run.window)
         }
         return range
     }

@@ -46,6 +46,10 @@ package final class ResultFetcher: Sendable {
 
     package init(client: ServiceClient, cache: BlockCache, settings: FetchSettings, logger: Logger) {
         self.cache = cache
+        var settings = settings
+        // What all connections of one file bring ahead of a reader must stay held until it is read.
+        let windows = Int64(4 * (settings.connectionsPerResult + 1))
+        settings.readAhead = min(settings.readAhead, cache.usage().limit / windows)
         self.settings = settings
         self.logger = logger
         source = SegmentSource(client: client, timeout: settings.timeout)
