@@ -21,8 +21,9 @@ static const int ies_FALLOC_FL_PUNCH_HOLE = 0x02;
 static const int ies_SEEK_DATA = 3;
 static const int ies_SEEK_HOLE = 4;
 
-// close_range(2), pipe2(2)
+// close_range(2), dup3(2), pipe2(2)
 extern int close_range(unsigned int first, unsigned int last, int flags);
+extern int dup3(int from, int to, int flags);
 extern int pipe2(int descriptors[2], int flags);
 
 // pthread_setname_np(3)

@@ -95,6 +95,10 @@ final class Download: ResultReceiver {
         guard !owner.holds(id, at: writer.position) else { return .pause }
         do throws(CacheError) {
             let progress = try writer.append(bytes)
+            if progress.mustWait {
+                owner.file.whenRoom { [weak self] in self?.resume() }
+                return .pause
+            }
             guard !progress.contradicts else {
                 state.withLock { $0.verdict = .changed }
                 return .stop

@@ -9,7 +9,7 @@ struct ReadAheadWindow: Sendable {
     /// How far from the expected place a read may begin: several of the kernel's read-ahead windows.
     static let tolerance: Int64 = 4 << 20
 
-    private let maximum: Int64
+    private var maximum: Int64
     /// The end of the furthest read of this run.
     private(set) var position: Int64 = 0
     /// Bytes to have under way beyond `position`; 0 while reading at random.
@@ -21,6 +21,12 @@ struct ReadAheadWindow: Sendable {
     init(maximum: Int64) {
         self.maximum = maximum
         window = min(Self.initial, maximum)
+    }
+
+    /// From now on it is no wider than this.
+    mutating func limit(to maximum: Int64) {
+        self.maximum = maximum
+        window = min(window, maximum)
     }
 
     /// A read of `range` was asked for.

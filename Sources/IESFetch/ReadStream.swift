@@ -13,10 +13,13 @@ package final class ReadStream: Sendable {
     }
 
     private let result: FetchedResult
+    private let maximum: Int64
     private let state: Mutex<State>
 
     init(of result: FetchedResult, maximum: Int64) {
         self.result = result
+        self.maximum = maximum
+        result.source.openStreams.add(1, ordering: .relaxed)
         state = Mutex(State(window: ReadAheadWindow(maximum: maximum)))
     }
 
@@ -28,7 +31,9 @@ package final class ReadStream: Sendable {
     }
 
     func note(_ range: Range<Int64>) {
+        let limit = min(maximum, result.readAheadLimit)
         let wish = state.withLock { state -> (Range<Int64>, Int64)? in
+            state.window.limit(to: limit)
             state.window.note(range)
             state.reads &+= 1
             let target = state.window.target
@@ -62,6 +67,8 @@ package final class ReadStream: Sendable {
             defer { state.isClosed = true }
             return !state.isClosed
         }
-        if isFirst { result.streamClosed() }
+        guard isFirst else { return }
+        result.source.openStreams.subtract(1, ordering: .relaxed)
+        result.streamClosed()
     }
 }

@@ -8,6 +8,8 @@ final class SegmentSource: Sendable {
     private let client: ServiceClient
     private let timeout: Duration
     private let ignoresRanges = Atomic<Bool>(false)
+    /// Open files that read, of all results.
+    let openStreams = Atomic(0)
 
     init(client: ServiceClient, timeout: Duration) {
         self.client = client
