@@ -16,6 +16,7 @@ package final class FetchedResult: Sendable {
     let settings: FetchSettings
     /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
     let fetching: Mutex<Fetching>
+    let freshness = Mutex(Freshness())
     /// A waiting read must be looked at by the deadline timer.
     private let deadlines: Deadlines
     let onChange: @Sendable (FetchedResult) -> Void

@@ -188,6 +188,7 @@ package final class ResultFetcher: Sendable {
             let waiting = isCurrent ? state.probes.removeValue(forKey: id)?.waiting.values.map(\.0) : nil
             let result = outcome.map { answer in
                 let result = make(id, answer.0, isStream: answer.isStream)
+                result.noteAnswer()
                 state.results[id] = Weak(result: result)
                 state.failures[id] = nil
                 return result

@@ -5,7 +5,7 @@ import Synchronization
 
 /// The one place where bytes of a result are asked for: today always the service.
 final class SegmentSource: Sendable {
-    private let client: ServiceClient
+    let client: ServiceClient
     private let timeout: Duration
     private let ignoresRanges = Atomic<Bool>(false)
     /// Open files that read, of all results.
