@@ -17,6 +17,9 @@ extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 static const int ies_FALLOC_FL_KEEP_SIZE = 0x01;
 static const int ies_FALLOC_FL_PUNCH_HOLE = 0x02;
 
+// open(2), on x86-64, arm64 and riscv64
+static const int ies_O_NOATIME = 01000000;
+
 // lseek(2)
 static const int ies_SEEK_DATA = 3;
 static const int ies_SEEK_HOLE = 4;

@@ -60,10 +60,15 @@ extension CacheFile {
         }
     }
 
+    /// Whether all of `range` can be read without waiting, and is believed.
     private func isInPageCache(_ range: Range<Int64>) -> Bool {
-        guard state.withLock({ $0.map.believed.contains(range) }), range.count <= 1 << 20 else { return false }
-        return withUnsafeTemporaryAllocation(byteCount: range.count, alignment: 16) { buffer in
-            data.readNow(into: buffer, at: range.lowerBound)
+        guard state.withLock({ $0.map.believed.contains(range) }) else { return false }
+        return withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 4096) { buffer in
+            stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize).allSatisfy { offset in
+                let count = Int(min(Int64(buffer.count), range.upperBound - offset))
+                let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count))
+                return data.readNow(into: part, at: offset, carefully: core.watch.isSuspect)
+            }
         }
     }
 }
@@ -150,23 +155,36 @@ extension CacheFile {
 
 extension CacheFile {
     /// Reads `range` for the page cache's sake, unless it has just been read; if all of it may be read.
+    ///
+    /// Where the file system cannot read without waiting, or the pages are gone again, the next read is given the bytes.
     private func warmUp(_ range: Range<Int64>, unless isInMemory: Bool) throws(CacheError) {
         guard state.withLock({ $0.map.standing(of: range) }) == .readable else { return }
         if !isInMemory { _ = try checksum(of: range) }
+        if isInPageCache(range) { return }
+        let before = drops.load(ordering: .sequentiallyConsistent)
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var failure: CacheError?
+        let count = bytes.withUnsafeMutableBytes { bytes -> Int in
+            do throws(CacheError) {
+                return try data.read(into: bytes, at: range.lowerBound)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        guard count == bytes.count, drops.load(ordering: .sequentiallyConsistent) == before else { return }
         warm.withLock { warm in
-            if warm.count >= 32 { warm.removeFirst() }
-            warm.append(range)
+            if warm.count >= 4 { warm.removeFirst() }
+            warm.append(MemoryPieces.Piece(start: range.lowerBound, bytes: bytes))
         }
     }
 
-    /// Whether a read may wait for the disk: after the cache was closed, there is no one to wait instead.
-    func mayWait(_ range: Range<Int64>) -> Bool {
-        if core.isClosed { return true }
-        return warm.withLock { warm in
-            let index = warm.firstIndex { $0.contains(range.lowerBound) && $0.upperBound >= range.upperBound }
-            guard let index else { return false }
-            warm.remove(at: index)
-            return true
+    /// What `warmUp` has kept of `range`, once.
+    func takeWarm(_ range: Range<Int64>) -> MemoryPieces.Piece? {
+        warm.withLock { warm in
+            let index = warm.firstIndex { $0.start <= range.lowerBound && range.upperBound <= $0.end }
+            return index.map { warm.remove(at: $0) }
         }
     }
 }

@@ -81,7 +81,8 @@ extension CacheFile {
     /// Compares with bytes of an unfinished block, where that needs no wait.
     private func agreesInPageCache(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 16) { buffer in
-            !data.readNow(into: buffer, at: offset) || memcmp(buffer.baseAddress!, bytes.baseAddress!, bytes.count) == 0
+            !data.readNow(into: buffer, at: offset, carefully: true)
+                || memcmp(buffer.baseAddress!, bytes.baseAddress!, bytes.count) == 0
         }
     }
 

@@ -36,9 +36,8 @@ package final class CacheFile: Sendable {
     let hasAll: Atomic<Bool>
     /// When it was last read or opened, in seconds since 1970.
     let usedAt: Atomic<Int64>
-    /// What `prepare` brought into memory lately. Where the file system cannot read without waiting, or the pages are
-    /// gone again, this lets a read wait rather than go round for ever.
-    let warm = Mutex<[Range<Int64>]>([])
+    /// What `prepare` has read lately and the page cache did not keep.
+    let warm = Mutex<[MemoryPieces.Piece]>([])
 
     final class Stripe: Sendable { let lock = Mutex(()) }
 
@@ -103,7 +102,7 @@ package final class CacheFile: Sendable {
             let isRead = buffer.withUnsafeMutableBytes { bytes in
                 let target = UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(count))
                 return read(range, pieces, into: target, waiting: false)
-                    || (mayWait(range) && read(range, pieces, into: target, waiting: true))
+                    || readOtherwise(range, pieces, into: target)
             }
             guard isRead else { return .wouldBlock }
             if drops.load(ordering: .sequentiallyConsistent) == before { return .read(count) }
@@ -179,7 +178,7 @@ extension CacheFile {
             if gap.isEmpty { return true }
             let target = part(gap)
             if waiting { return (try? data.read(into: target, at: gap.lowerBound)) == target.count }
-            return data.readNow(into: target, at: gap.lowerBound)
+            return data.readNow(into: target, at: gap.lowerBound, carefully: core.watch.isSuspect)
         }
         var position = range.lowerBound
         for piece in pieces {
@@ -192,6 +191,17 @@ extension CacheFile {
             position = common.upperBound
         }
         return readDisk(position..<range.upperBound)
+    }
+}
+
+extension CacheFile {
+    /// From what `prepare` kept; from the disk, whatever it takes, after the cache was closed: nobody prepares then.
+    private func readOtherwise(
+        _ range: Range<Int64>, _ pieces: ArraySlice<MemoryPieces.Piece>, into target: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        if core.isClosed { return read(range, pieces, into: target, waiting: true) }
+        guard let piece = takeWarm(range) else { return false }
+        return read(range, [piece], into: target, waiting: false)
     }
 }
 

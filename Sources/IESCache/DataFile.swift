@@ -46,7 +46,7 @@ struct DataFile: ~Copyable, Sendable {
 
     /// Opens the file for reading, or, where even that fails, nothing: what is written makes another try.
     init(asFarAsPossible path: FilePath) throws(CacheError) {
-        var descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
+        var descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | Self.commonFlags) }
         if descriptor < 0 { descriptor = Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw .failed(to: "open", path, Errno(rawValue: errno)) }
         self.descriptor = descriptor
@@ -55,8 +55,11 @@ struct DataFile: ~Copyable, Sendable {
         nowFlags = ies_RWF_NOWAIT
     }
 
+    /// Without NOATIME even a read that must not wait waits for a stalled disk, to note its time.
+    private static let commonFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | ies_O_NOATIME
+
     private static func open(_ path: FilePath, isNew: Bool) throws(CacheError) -> Int32 {
-        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (isNew ? O_EXCL : 0)
+        let flags = O_RDWR | O_CREAT | commonFlags | (isNew ? O_EXCL : 0)
         var descriptor = path.withPlatformString { Glibc.open($0, flags, 0o600) }
         if descriptor < 0, errno == ENOENT {
             _ = path.removingLastComponent().withPlatformString { mkdir($0, 0o700) }
@@ -109,8 +112,14 @@ struct DataFile: ~Copyable, Sendable {
     }
 
     /// Reads what is in memory.
+    ///
+    /// The kernel asks the disk for what is not, without waiting for it; but where the disk's queue is full because it
+    /// stalls, asking waits.
+    ///
+    /// - Parameter carefully: Nothing is asked of the disk.
     /// - Returns: Whether that was all of `buffer`.
-    func readNow(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
+    func readNow(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, carefully: Bool = false) -> Bool {
+        if carefully, !isInMemory(offset..<offset + Int64(buffer.count)) { return false }
         var done = 0
         while done < buffer.count {
             var vector = iovec(iov_base: buffer.baseAddress! + done, iov_len: buffer.count - done)
@@ -119,6 +128,15 @@ struct DataFile: ~Copyable, Sendable {
             done += count
         }
         return true
+    }
+
+    private func isInMemory(_ range: Range<Int64>) -> Bool {
+        // A file system that is memory.
+        if nowFlags == 0 || range.isEmpty { return true }
+        let start = UInt64(range.lowerBound) / 4096 * 4096
+        let pages = (UInt64(range.upperBound) - start + 4095) / 4096
+        let unit = UInt64(getpagesize()) / 4096
+        return ies_pages_in_memory(descriptor, start, pages * 4096) >= Int64(pages / unit)
     }
 
     func status() throws(CacheError) -> FileStatus {

@@ -30,6 +30,7 @@ final class DiskWatch: Sendable {
     private let logger: Logger
     /// Grows whenever the disk works again.
     private let recoveries = Atomic(0)
+    private let suspicion = Atomic(false)
     private let onChange = Mutex<@Sendable () -> Void>({})
 
     init(deadline: Duration, pause: Duration, logger: Logger) throws(CacheError) {
@@ -47,6 +48,8 @@ final class DiskWatch: Sendable {
     var health: DiskState { state.withLock { $0.late > 0 && $0.health.state == .normal ? .unstable : $0.health.state } }
     /// The number of times it has worked again.
     var epoch: Int { recoveries.load(ordering: .acquiring) }
+    /// Whether it fails, or something takes rather long: nothing is to be asked of it by those who must not wait.
+    var isSuspect: Bool { suspicion.load(ordering: .relaxed) }
     /// Whether something takes longer than it may, at this moment.
     var isStuck: Bool { state.withLock { $0.late > 0 } }
 
@@ -109,12 +112,14 @@ final class DiskWatch: Sendable {
             return state.late == 0 && state.health.worked()
         }
         guard hasRecovered else { return }
+        suspicion.store(false, ordering: .relaxed)
         recoveries.add(1, ordering: .acquiringAndReleasing)
         logger.notice("the cache's disk works again")
     }
 
     private func failed(_ reason: String) {
         let isFirst = state.withLock { $0.health.failed(at: .now) }
+        suspicion.store(true, ordering: .relaxed)
         if isFirst {
             logger.warning(
                 "the cache's disk fails; what is read passes through memory until it works again",
@@ -137,6 +142,8 @@ final class DiskWatch: Sendable {
             wake.wait(timeout: isBusy ? tick : -1)
             let (late, waiting) = state.withLock { state in
                 let now = ContinuousClock.now
+                let isSlow = state.operations.values.contains { ($0.start.map { now - $0 } ?? .zero) > deadline / 4 }
+                suspicion.store(isSlow || state.health.state != .normal, ordering: .relaxed)
                 let late = state.operations.filter { operation in
                     guard let start = operation.value.start, !operation.value.isLate else { return false }
                     return now - start > deadline
