@@ -78,7 +78,7 @@ let package = Package(
         .testTarget(
             name: "IESFetchTests",
             dependencies: ["IESFetch", "IESCache", "IESService", "IESSimulator", logging, system],
-            swiftSettings: strict),
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "IESFileSystemTests",
             dependencies: ["IESFileSystem", "IESFetch", "IESCache", "IESService", "IESSimulator", logging, system],

@@ -17,12 +17,16 @@ extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 static const int ies_FALLOC_FL_KEEP_SIZE = 0x01;
 static const int ies_FALLOC_FL_PUNCH_HOLE = 0x02;
 
+// open(2), on x86-64, arm64 and riscv64
+static const int ies_O_NOATIME = 01000000;
+
 // lseek(2)
 static const int ies_SEEK_DATA = 3;
 static const int ies_SEEK_HOLE = 4;
 
-// close_range(2), pipe2(2)
+// close_range(2), dup3(2), pipe2(2)
 extern int close_range(unsigned int first, unsigned int last, int flags);
+extern int dup3(int from, int to, int flags);
 extern int pipe2(int descriptors[2], int flags);
 
 // pthread_setname_np(3)

@@ -23,5 +23,6 @@
 #include "calls.h"
 #include "crc32c.h"
 #include "descriptors.h"
+#include "pagecache.h"
 
 #endif

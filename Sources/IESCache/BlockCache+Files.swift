@@ -30,6 +30,7 @@ struct OpenFiles {
                 continue
             }
             kept.dropUnfinished()
+            kept.recordUse()
             settled[id] = kept.appearance()
         }
         trimAt = max(Self.kept, 2 * live.count)
@@ -41,7 +42,10 @@ extension BlockCache {
     ///
     /// Reads the index and the data file's status. It holds an open descriptor while it lives.
     package func file(for record: ResultRecord) throws(CacheError) -> CacheFile {
-        if let file = files.withLock({ $0.live[record.id] }) { return file }
+        if let file = files.withLock({ $0.live[record.id] }) {
+            file.noteUse()
+            return file
+        }
         return try loading.withLock { _ throws(CacheError) in
             if core.isClosed { throw .closed }
             if let file = files.withLock({ $0.live[record.id] }) { return file }
@@ -67,15 +71,37 @@ extension BlockCache {
         // What is still queued belongs to the picture. A full disk costs only blocks that are fetched again.
         try? core.index.commit()
         var map = BlockMap(size: record.size, blockSize: record.blockSize)
-        for block in try core.index.blocks(of: record.id) { map.restore(block.number, block.checksum) }
-        let recorded = try core.index.cleanMark(record.id)
-        let data = try DataFile(core.directory.dataFile(record.id))
+        for block in try unlessDiskFails(core.index.blocks(of: record.id)) ?? [] {
+            map.restore(block.number, block.checksum)
+        }
+        let recorded = try unlessDiskFails(core.index.cleanMark(record.id)) ?? nil
+        let path = core.directory.dataFile(record.id)
+        let data: DataFile
+        if let opened = try unlessDiskFails(DataFile(path)) {
+            data = opened
+        } else {
+            data = try DataFile(asFarAsPossible: path)
+        }
         let status = try data.status()
         let digest = map.digest
         let marks = [recorded, files.withLock { $0.settled[record.id] }]
         let mark = marks.compactMap { $0 }.first { $0.status == status && $0.digest == digest }
         if mark == nil { Self.punchLeftovers(of: map, in: data, status) }
         return CacheFile(record, core: core, data: data, map: map, mark: mark, isMarked: recorded != nil)
+    }
+
+    /// Nil if the disk fails, or is full: what was asked of it can be had from the service.
+    private func unlessDiskFails<Value: ~Copyable>(
+        _ body: @autoclosure () throws(CacheError) -> Value
+    ) throws(CacheError) -> Value? {
+        do throws(CacheError) {
+            return try body()
+        } catch {
+            switch error {
+            case .full, .disk, .index, .noRoom: return nil
+            case .closed, .inUse, .unusable, .tooLarge: throw error
+            }
+        }
     }
 
     /// Gives back the space of blocks that were begun in a run that was cut off.
@@ -94,6 +120,7 @@ extension BlockCache {
         do throws(CacheError) {
             for file in live {
                 file.dropUnfinished()
+                marks.append(.use(file.record.id, at: file.usedAt.load(ordering: .relaxed)))
                 if let mark = try file.settle() { marks.append(.clean(file.record.id, mark)) }
             }
             for (id, mark) in settled {
@@ -113,6 +140,9 @@ extension BlockCache {
 }
 
 extension CacheFile {
+    /// Queues the time of the last use for the index.
+    func recordUse() { core.index.enqueue(.use(record.id, at: usedAt.load(ordering: .relaxed))) }
+
     /// What the file looks like, if all it holds is believed and the index does not have a record of it.
     func appearance() -> CleanMark? {
         changes.withLock { isMarked in

@@ -36,16 +36,16 @@ package final class BlockCache: Sendable {
         do throws(CacheError) {
             let index = try Index(directory, settings: settings, logger: logger)
             opened = index
-            core = CacheCore(
+            core = try CacheCore(
                 settings: settings, directory: directory, index: index,
-                ledger: try Ledger(settings, used: index.usedAtStart),
-                threads: try WorkerThreads(count: max(1, settings.ioThreads), name: "iesfs-disk"), logger: logger)
+                ledger: try Ledger(settings, used: index.usedAtStart), logger: logger)
         } catch {
             opened?.close(isClean: false)
             if let ownLock { CacheLock.release(ownLock) }
             throw error
         }
         core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
+        core.setEvictor { [weak self] need in self?.evict(need) ?? 0 }
         _ = core.threads.submit { [weak self] in self?.tidy() }
     }
 
@@ -120,21 +120,28 @@ package final class BlockCache: Sendable {
     /// From memory: never waits for the disk.
     package func usage() -> CacheUsage {
         if core.ledger.claimRefresh() { _ = core.threads.submit { [core] in core.ledger.refresh() } }
-        return core.ledger.usage(replacedIndexes: core.index.replacements)
+        return core.ledger.usage(
+            replacedIndexes: core.index.replacements, disk: core.watch.health, memoryUsed: core.memory.used,
+            memoryLimit: core.memory.limit)
     }
 
     /// Whether the data files lie on overlayfs, as in containers: a file system over another.
     package var isOnOverlay: Bool { core.directory.isOnOverlay }
 
-    /// Brings the index up to date with everything that was finished before the call.
-    package func flush() throws(CacheError) { try core.index.commit() }
+    /// Brings the disk and the index up to date with everything that had arrived before the call.
+    package func flush() throws(CacheError) {
+        core.writes.drain()
+        try core.index.commit()
+    }
 
     /// Syncs the data, records the clean stop, and unlocks. A second call does nothing. Afterwards nothing can be written;
     /// bytes of held blocks that were readable stay so for those who hold the file.
     package func close() {
         guard core.claimClose() else { return }
-        core.threads.stop()
-        let isClean = recordCleanStop()
+        core.writes.drain()
+        let isStuck = core.watch.isStuck
+        core.stopThreads()
+        let isClean = !isStuck && recordCleanStop()
         core.index.close(isClean: isClean)
         // The lock goes last: whoever gets it finds everything written.
         if let ownLock { CacheLock.release(ownLock) }
@@ -153,7 +160,8 @@ extension BlockCache {
             let record = ResultRecord(
                 key: new.key, version: version, size: new.size, details: new.details, id: id,
                 blockSize: core.settings.blockSize)
-            try core.index.commit([.version(record, usedAt: core.settings.now())] + content(id))
+            // On a full or failing disk it is kept in memory and written later.
+            core.index.commitOrEnqueue([.version(record, usedAt: core.settings.now())] + content(id))
             known.withLock { $0[new.key] = record }
             return record
         }

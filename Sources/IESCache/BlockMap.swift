@@ -140,13 +140,26 @@ extension BlockMap {
         return pages * Self.page
     }
 
+    /// The disk space that `range` of an unfinished block would take besides what has arrived, in bytes.
+    func charge(ofAdding range: Range<Int64>, to block: Int) -> Int64 {
+        var taken = ByteRanges()
+        for piece in pieces[block] ?? [] { taken.insert(Self.pageNumbers(piece.range)) }
+        let gaps = taken.gaps(in: Self.pageNumbers(range))
+        return gaps.reduce(0) { $0 + $1.upperBound - $1.lowerBound } * Self.page
+    }
+
     /// What `count` bytes from a page's start take.
     static func charge(ofBytes count: Int64) -> Int64 { pages(0..<count) * page }
 
     private static let page: Int64 = 4096
 
     private static func pages(_ range: Range<Int64>) -> Int64 {
-        range.isEmpty ? 0 : (range.upperBound - 1) / page - range.lowerBound / page + 1
+        range.isEmpty ? 0 : pageNumbers(range).upperBound - pageNumbers(range).lowerBound
+    }
+
+    /// Of a range that is not empty.
+    private static func pageNumbers(_ range: Range<Int64>) -> Range<Int64> {
+        range.lowerBound / page..<(range.upperBound - 1) / page + 1
     }
 
     /// Stands for the whole list of held blocks and their checksums.

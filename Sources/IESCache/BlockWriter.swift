@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import Synchronization
 
 /// Stores the bytes of one download into a result's data file. Used by one thread at a time, in order.
@@ -11,10 +10,14 @@ package final class BlockWriter: Sendable {
         /// The bytes differ from those that are held, or go on past the end. None that differ were stored, and what was
         /// held stays as it was. The download should be ended.
         package var contradicts: Bool
+        /// There is no memory for these bytes, and none of them was taken: they are to come again after
+        /// `CacheFile.whenRoom`.
+        package var mustWait: Bool
 
-        package init(position: Int64, contradicts: Bool) {
+        package init(position: Int64, contradicts: Bool, mustWait: Bool = false) {
             self.position = position
             self.contradicts = contradicts
+            self.mustWait = mustWait
         }
     }
 
@@ -36,25 +39,30 @@ package final class BlockWriter: Sendable {
     /// Where the next bytes go.
     package var position: Int64 { state.withLock { $0.position } }
 
-    /// Takes the next bytes; they are readable when this returns.
+    /// Takes the next bytes; they are readable when this returns. Does not wait for the disk.
     ///
     /// What is held or has arrived already is not stored again but compared: bytes of a finished block by its checksum, at
-    /// the block's end, if all of it went through this writer; those of an unfinished block at once.
+    /// the block's end, if all of it went through this writer; those of an unfinished block at once, where they are in
+    /// memory.
     package func append(_ bytes: RawSpan) throws(CacheError) -> Progress {
-        try bytes.withUnsafeBytes { bytes throws(CacheError) in
+        if file.core.isClosed { throw .closed }
+        let hasRoom = file.core.makeRoomInMemory(for: bytes.byteCount)
+        return try bytes.withUnsafeBytes { bytes throws(CacheError) in
             try state.withLock { state throws(CacheError) in
+                guard hasRoom else {
+                    return Progress(position: state.position, contradicts: state.contradicts, mustWait: true)
+                }
                 var rest = bytes[...]
                 while !rest.isEmpty, !state.contradicts {
                     guard state.position >= 0, state.position < file.size else {
                         state.contradicts = true
                         break
                     }
-                    let end = file.state.withLock { [position = state.position] file in
-                        file.map.range(of: file.map.block(at: position)).upperBound
-                    }
+                    let start = state.position / Int64(file.blockSize) * Int64(file.blockSize)
+                    let end = file.size - start > Int64(file.blockSize) ? start + Int64(file.blockSize) : file.size
                     let count = Int(min(Int64(rest.count), end - state.position))
                     let part = UnsafeRawBufferPointer(rebasing: rest.prefix(count))
-                    let agrees = try file.take(part, at: state.position, passing: &state.passing)
+                    let agrees = try file.accept(part, at: state.position, passing: &state.passing)
                     if !agrees { state.contradicts = true } else { state.position += Int64(count) }
                     rest = rest.dropFirst(count)
                 }
@@ -65,101 +73,9 @@ package final class BlockWriter: Sendable {
 }
 
 extension CacheFile {
-    /// Stores or compares bytes of one block.
-    ///
-    /// - Parameter passing: The checksum of the caller's bytes of a held block so far.
-    /// - Returns: Whether they agree with what was there.
-    fileprivate func take(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int64, passing: inout CRC32C?
-    ) throws(CacheError) -> Bool {
-        let range = offset..<(offset + Int64(bytes.count))
-        let (block, whole) = state.withLock { state in
-            let block = state.map.block(at: offset)
-            return (block, state.map.range(of: block))
-        }
-        let (wasHeld, agrees) = try changes.withLock { isMarked throws(CacheError) -> (Bool, Bool) in
-            if core.isClosed { throw .closed }
-            if state.withLock({ $0.map.checksums[block] != nil }) { return (true, true) }
-            try unmark(&isMarked)
-            return (false, try store(bytes, at: offset, of: block))
-        }
-        guard wasHeld else {
-            passing = nil
-            return agrees
-        }
-        // Whoever comes into a held block past its start is not compared: its checksum needs all of it.
-        if range.lowerBound == whole.lowerBound { passing = CRC32C() }
-        guard passing != nil else { return true }
-        passing?.update(bytes)
-        guard range.upperBound == whole.upperBound else { return true }
-        defer { passing = nil }
-        guard let passed = passing, let held = state.withLock({ $0.map.checksums[block] }), passed != held else {
-            return true
-        }
-        // The block may be the one that is wrong: then it is dropped, and fetched again.
-        try verify(block)
-        return state.withLock { $0.map.checksums[block] == nil }
-    }
+    /// Calls `body` once, from any thread, when there may be memory for what a writer could not take.
+    package func whenRoom(_ body: @escaping @Sendable () -> Void) { core.memory.whenRoom(body) }
 
-    /// Stores bytes of an unfinished block where there are none yet, and compares the others. With `changes` locked.
-    private func store(_ bytes: UnsafeRawBufferPointer, at offset: Int64, of block: Int) throws(CacheError) -> Bool {
-        let range = offset..<(offset + Int64(bytes.count))
-        func part(_ part: Range<Int64>) -> UnsafeRawBufferPointer {
-            UnsafeRawBufferPointer(
-                rebasing: bytes[Int(part.lowerBound - offset)..<Int(part.upperBound - offset)])
-        }
-        let gaps = state.withLock { $0.map.present.gaps(in: range) }
-        var position = range.lowerBound
-        for gap in gaps + [range.upperBound..<range.upperBound] {
-            let overlap = position..<gap.lowerBound
-            if !overlap.isEmpty, try !holds(part(overlap), at: overlap.lowerBound) { return false }
-            position = gap.upperBound
-            if !gap.isEmpty { try write(part(gap), at: gap, of: block) }
-        }
-        return true
-    }
-
-    private func write(_ bytes: UnsafeRawBufferPointer, at range: Range<Int64>, of block: Int) throws(CacheError) {
-        var (before, charge, held) = state.withLock { state in
-            (
-                state.map.checksum(before: range.lowerBound, in: block), state.map.charge(of: block),
-                state.map.present.count
-            )
-        }
-        let extends = before != nil
-        before = before ?? CRC32C()
-        before?.update(bytes)
-        let reserved = BlockMap.charge(ofBytes: Int64(bytes.count)) + BlockMap.charge(ofBytes: 1)
-        held += Int64(bytes.count)
-        try core.ledger.reserve(reserved, owner: held)
-        do throws(CacheError) {
-            try data.write(bytes, at: range.lowerBound)
-        } catch {
-            core.ledger.release(reserved)
-            throw error
-        }
-        let finished = arrived(range, before ?? CRC32C(), extending: extends)
-        let (now, isComplete) = state.withLock { ($0.map.charge(of: block), $0.map.isComplete) }
-        core.ledger.release(reserved - (now - charge))
-        if let finished {
-            core.index.enqueue(.block(record.id, block, finished, charge: now), isUrgent: isComplete)
-        }
-    }
-
-    /// Whether the file has these bytes at `offset`, which arrived in this run.
-    private func holds(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CacheError) -> Bool {
-        try withUnsafeTemporaryAllocation(byteCount: min(bytes.count, 64 << 10), alignment: 16) {
-            buffer throws(CacheError) -> Bool in
-            var done = 0
-            while done < bytes.count {
-                let count = min(buffer.count, bytes.count - done)
-                let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count))
-                guard try data.read(into: part, at: offset + Int64(done)) == count,
-                    memcmp(part.baseAddress!, bytes.baseAddress! + done, count) == 0
-                else { return false }
-                done += count
-            }
-            return true
-        }
-    }
+    /// Waits until what has arrived is on the disk, or the disk is passed by. For tests and the end of a run.
+    package func drain() { core.writes.drain() }
 }

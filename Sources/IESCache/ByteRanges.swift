@@ -66,6 +66,17 @@ struct ByteRanges: Hashable, Sendable {
         return gaps
     }
 
+    /// The parts of `range` that are in the set, in order.
+    func parts(in range: Range<Int64>) -> [Range<Int64>] {
+        var parts: [Range<Int64>] = []
+        var index = firstIndex(endingAfter: range.lowerBound)
+        while index < ranges.count, ranges[index].lowerBound < range.upperBound {
+            parts.append(ranges[index].clamped(to: range))
+            index += 1
+        }
+        return parts
+    }
+
     private func firstIndex(endingAfter offset: Int64) -> Int {
         var low = 0
         var high = ranges.count

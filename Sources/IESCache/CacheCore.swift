@@ -11,20 +11,36 @@ final class CacheCore: Sendable {
     let ledger: Ledger
     let threads: WorkerThreads
     let settling: Settling
+    let watch: DiskWatch
+    let writes: WriteQueue
+    let memory: MemoryBudget
     let logger: Logger
+    /// Counts what is written: the order in which blocks were used.
+    let clock = Atomic<UInt64>(1)
+    /// How much all readers together may have read ahead, in bytes.
+    let readAhead = Atomic<Int64>(0)
     private let hasClosed = Atomic(false)
+    private let evictor = Mutex<@Sendable (Int64) -> Int64>({ _ in 0 })
 
     init(
-        settings: CacheSettings, directory: CacheDirectory, index: Index, ledger: Ledger, threads: WorkerThreads,
-        logger: Logger
-    ) {
+        settings: CacheSettings, directory: CacheDirectory, index: Index, ledger: Ledger, logger: Logger
+    ) throws(CacheError) {
         self.settings = settings
         self.directory = directory
         self.index = index
         self.ledger = ledger
-        self.threads = threads
-        settling = Settling(threads: threads, logger: logger)
         self.logger = logger
+        memory = MemoryBudget(limit: settings.memory)
+        threads = try WorkerThreads(count: max(1, settings.ioThreads), name: "iesfs-disk")
+        settling = Settling(threads: threads, logger: logger)
+        watch = try DiskWatch(deadline: settings.diskDeadline, pause: settings.diskPause, logger: logger)
+        writes = try WriteQueue(watch: watch)
+        watch.setOnChange { [memory, weak self] in
+            memory.wakeAll()
+            self?.updateReadAhead()
+        }
+        updateReadAhead()
+        writes.setEvictor { [weak self] in (self?.makeRoom(Int64($0)) ?? 0) > 0 }
     }
 
     /// Nothing may be written any more.
@@ -32,4 +48,53 @@ final class CacheCore: Sendable {
 
     /// True the first time.
     func claimClose() -> Bool { !hasClosed.exchange(true, ordering: .acquiringAndReleasing) }
+
+    /// Sets what gives back at least so many bytes of the disk, and returns how many.
+    func setEvictor(_ body: @escaping @Sendable (Int64) -> Int64) { evictor.withLock { $0 = body } }
+
+    /// Whether bytes that have arrived may be taken. While the disk is passed by, older ones make room for them.
+    func makeRoomInMemory(for count: Int) -> Bool {
+        if memory.hasRoom(for: count) { return true }
+        guard watch.isBypassed else { return false }
+        writes.dropOldest(max(count, MemoryPieces.pieceSize))
+        return memory.hasRoom(for: count)
+    }
+
+    /// Reserves space on the disk, making room for it where there is none. On the thread that writes.
+    func reserve(_ count: Int64) throws(CacheError) {
+        if ledger.isLookDue {
+            ledger.refresh()
+            updateReadAhead()
+            // The disk may have been filled by others.
+            let excess = ledger.excess
+            if excess > 0 { _ = makeRoom(excess) }
+        }
+        while !ledger.reserve(count) {
+            guard count <= ledger.effectiveLimit, makeRoom(count + ledger.excess) > 0 else { throw .noRoom }
+        }
+    }
+
+    /// More than this would push out what was read ahead before it is read.
+    private func updateReadAhead() {
+        let room = watch.isBypassed ? Int64(memory.limit) : ledger.effectiveLimit
+        readAhead.store(room / 4, ordering: .relaxed)
+    }
+
+    /// Gives back at least `need` bytes of the disk where that much can go, and some more, so as not to be called for
+    /// each block. On the thread that writes, no lock held.
+    ///
+    /// - Returns: How many bytes were given back.
+    func makeRoom(_ need: Int64) -> Int64 {
+        let more = min(ledger.limit / 32, 32 << 20)
+        let freed = evictor.withLock { $0 }(need + more)
+        ledger.evictedBytes.add(freed, ordering: .relaxed)
+        return freed
+    }
+
+    /// Ends the threads. Those that are stuck in the disk are left to themselves.
+    func stopThreads() {
+        writes.stop()
+        if watch.isStuck { threads.abandon() } else { threads.stop() }
+        watch.stop()
+    }
 }

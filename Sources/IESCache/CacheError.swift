@@ -10,6 +10,8 @@ package enum CacheError: Error, Hashable, Sendable {
     case unusable(directory: FilePath, reason: String)
     /// The cache's disk is full, or the user's quota on it.
     case full(path: FilePath)
+    /// The cache is full of what must stay, or its disk is being passed by.
+    case noRoom
     /// A result, or a body of unknown length so far, is larger than the whole cache may be.
     case tooLarge(size: Int64, limit: Int64)
     /// The cache's disk failed at `operation`.
@@ -29,6 +31,8 @@ extension CacheError: CustomStringConvertible {
             "The cache directory \(directory) cannot be used: \(reason)."
         case .full(let path):
             "The disk under the cache is full (at \(path))."
+        case .noRoom:
+            "The cache has no room: all that it holds is in use, or its disk fails."
         case .tooLarge(let size, let limit):
             "\(size) bytes do not fit into a cache of \(limit) bytes."
         case .disk(let operation, let path, let errno):

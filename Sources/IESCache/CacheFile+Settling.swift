@@ -21,7 +21,7 @@ extension CacheFile {
 
     /// Has the file settled in the background, if every block is held, one file of the cache after the other.
     package func settle() {
-        guard state.withLock({ $0.map.isComplete && !$0.isSettled }) else { return }
+        guard isComplete, state.withLock({ !$0.isSettled }) else { return }
         core.settling.add(self)
     }
 
@@ -31,6 +31,8 @@ extension CacheFile {
     func settle(from block: Int) throws(CacheError) -> Int? {
         let dropped = drops.load(ordering: .sequentiallyConsistent)
         guard !isSettled, isComplete else { return nil }
+        // What has arrived may still be on its way to the disk.
+        if state.withLock({ !$0.map.isComplete }) { core.writes.drain() }
         if block < blockCount {
             try verify(block)
             return block + 1

@@ -7,7 +7,14 @@ import SystemPackage
 /// One version's data file and the map of what it holds. Any number of threads may read and write it at once.
 package final class CacheFile: Sendable {
     struct State: Sendable {
+        /// What is on the disk.
         var map: BlockMap
+        /// What is not there yet, or cannot be read from there now.
+        var memory = MemoryPieces()
+        /// What is on the disk and is to be had elsewhere, while the disk is passed by.
+        var bypassed = Bypassed()
+        /// When each block that came or was read in this run was last used, by `CacheCore.clock`.
+        var uses: [Int: UInt64] = [:]
         /// While the file is as this says, the blocks in doubt need no verification.
         var mark: CleanMark?
         /// Every block is held and verified, and on the disk.
@@ -24,15 +31,17 @@ package final class CacheFile: Sendable {
     /// of the file's content, before `state`.
     let changes: Mutex<Bool>
     /// Held while a block is verified, by its number: each is checked once, and others meanwhile.
-    private let verifications = (0..<8).map { _ in Stripe() }
+    let verifications = (0..<8).map { _ in Stripe() }
     /// Counts the blocks that were dropped: a read during which it changed may have seen a hole.
     let drops = Atomic(0)
-    private let hasAll: Atomic<Bool>
-    /// What `prepare` brought into memory lately. Where the file system cannot read without waiting, or the pages are
-    /// gone again, this lets a read wait rather than go round for ever.
-    private let warm = Mutex<[Range<Int64>]>([])
+    /// Whether all of it is on the disk, believed, and not passed by.
+    let hasAll: Atomic<Bool>
+    /// When it was last read or opened, in seconds since 1970.
+    let usedAt: Atomic<Int64>
+    /// What `prepare` has read lately and the page cache did not keep.
+    let warm = Mutex<[MemoryPieces.Piece]>([])
 
-    private final class Stripe: Sendable { let lock = Mutex(()) }
+    final class Stripe: Sendable { let lock = Mutex(()) }
 
     init(
         _ record: ResultRecord, core: CacheCore, data: consuming DataFile, map: BlockMap, mark: CleanMark?,
@@ -42,6 +51,7 @@ package final class CacheFile: Sendable {
         self.core = core
         self.data = data
         hasAll = Atomic(map.isBelieved)
+        usedAt = Atomic(core.settings.now())
         state = Mutex(State(map: map, mark: mark))
         changes = Mutex(isMarked)
     }
@@ -52,9 +62,11 @@ package final class CacheFile: Sendable {
     package var blockSize: Int { record.blockSize }
     package var blockCount: Int { state.withLock { $0.map.blockCount } }
     /// Bytes in the cache, those of unfinished blocks included.
-    package var heldBytes: Int64 { state.withLock { $0.map.present.count } }
+    package var heldBytes: Int64 { state.withLock { $0.heldBytes } }
     /// Whether every block is held.
-    package var isComplete: Bool { state.withLock { $0.map.isComplete } }
+    package var isComplete: Bool { state.withLock { $0.heldBytes } == size }
+    /// How much all readers of the cache together may have under way ahead of them, in bytes. Never waits.
+    package var readAheadLimit: Int64 { core.readAhead.load(ordering: .relaxed) }
     /// Whether every block is held and has been verified in this run.
     package var isVerified: Bool { hasAll.load(ordering: .acquiring) }
 
@@ -71,16 +83,19 @@ package final class CacheFile: Sendable {
     }
 
     /// Fills `buffer` from `offset` on, up to the end of the file, if every byte has arrived and is verified: all or
-    /// nothing. Never waits for the disk before the cache is closed, allocates nothing. After anything but `read` the buffer's content is undefined.
+    /// nothing. Never waits for the disk before the cache is closed. After anything but `read` the buffer's content is
+    /// undefined.
     package func readNow(at offset: Int64, into buffer: inout MutableRawSpan) -> Outcome {
         guard offset >= 0, offset < size else { return .read(0) }
         let count = Int(min(Int64(buffer.byteCount), size - offset))
         let range = offset..<(offset + Int64(count))
+        noteUse()
         while true {
             let before = drops.load(ordering: .sequentiallyConsistent)
+            var pieces: ArraySlice<MemoryPieces.Piece> = []
             if !hasAll.load(ordering: .acquiring) {
-                switch state.withLock({ $0.map.standing(of: range) }) {
-                case .readable: break
+                switch standing(of: range) {
+                case .readable(let found): pieces = found
                 case .missing: return .missing
                 case .unverified:
                     guard acceptByMark(range) else { return .unverified }
@@ -88,7 +103,8 @@ package final class CacheFile: Sendable {
             }
             let isRead = buffer.withUnsafeMutableBytes { bytes in
                 let target = UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(count))
-                return data.readNow(into: target, at: offset) || (mayWait(range) && readWaiting(target, offset))
+                return read(range, pieces, into: target, waiting: false)
+                    || readOtherwise(range, pieces, into: target)
             }
             guard isRead else { return .wouldBlock }
             if drops.load(ordering: .sequentiallyConsistent) == before { return .read(count) }
@@ -99,185 +115,147 @@ package final class CacheFile: Sendable {
     /// it is verified. In order, not adjacent.
     package func missing(in range: Range<Int64>) -> [Range<Int64>] {
         let range = range.clamped(to: 0..<size)
-        return state.withLock { $0.map.present.gaps(in: range) }
+        let epoch = core.watch.epoch
+        return state.withLock { state in
+            state.bypassed.forget(unless: epoch)
+            return state.gaps(in: range)
+        }
     }
 
     /// Takes bytes from `offset` on. Several writers may be open, at different places or the same.
     package func writer(at offset: Int64) -> BlockWriter { BlockWriter(self, at: offset) }
-
-    private func readWaiting(_ target: UnsafeMutableRawBufferPointer, _ offset: Int64) -> Bool {
-        (try? data.read(into: target, at: offset)) == target.count
-    }
 }
 
 extension CacheFile {
-    /// Does what `readNow` could not: checks the checksums of blocks from earlier runs, and brings pages into memory.
-    /// On a thread of the cache's own. Afterwards the range's blocks are verified, or no longer held: then they are
-    /// `missing` and to be fetched again. An error means that the disk could not be read.
-    package func prepare(_ range: Range<Int64>) async throws(CacheError) {
-        let range = range.clamped(to: 0..<size)
-        if range.isEmpty { return }
-        try await core.threads.run { [self] () throws(CacheError) in
-            let blocks = state.withLock { $0.map.blocks(in: range) }
-            var isInMemory = !acceptByMark(range)
-            if isInMemory {
-                for block in blocks where try !verify(block) { isInMemory = false }
-            }
-            try warmUp(range, unless: isInMemory)
-        }
+    private enum Standing {
+        /// From the disk but for these.
+        case readable(ArraySlice<MemoryPieces.Piece>)
+        case unverified
+        case missing
     }
 
-    /// Brings what has been written to the disk, on a thread of the cache's own.
-    package func sync() async throws(CacheError) {
-        try await core.threads.run { [self] () throws(CacheError) in try data.sync() }
+    /// Says that the file is used now.
+    func noteUse() {
+        let now = core.settings.now()
+        if usedAt.load(ordering: .relaxed) != now { usedAt.store(now, ordering: .relaxed) }
     }
 
-    /// Verifies the blocks of `range` without reading them, if the file has not been touched since a clean stop.
-    /// Each block once, when it is first used: what happens to the file before that is noticed.
-    func acceptByMark(_ range: Range<Int64>) -> Bool {
-        guard let mark = state.withLock({ $0.mark }) else { return false }
-        let isUntouched = (try? data.status()) == mark.status
+    private func standing(of range: Range<Int64>) -> Standing {
+        let epoch = core.watch.epoch
+        let clock = core.clock.load(ordering: .relaxed)
         return state.withLock { state in
-            guard state.mark == mark else { return false }
-            guard isUntouched else {
-                state.mark = nil
-                return false
-            }
-            for block in state.map.blocks(in: range) { state.map.verified(block) }
-            if state.map.isBelieved { hasAll.store(true, ordering: .releasing) }
-            return state.map.standing(of: range) == .readable
-        }
-    }
-
-    /// Checks a block in doubt against its checksum; drops it if that does not hold.
-    /// - Returns: Whether it was checked, and so all of it read.
-    @discardableResult
-    func verify(_ block: Int) throws(CacheError) -> Bool {
-        try verifications[block % verifications.count].lock.withLock { _ throws(CacheError) -> Bool in
-            let (doubt, range) = state.withLock { ($0.map.doubt(block), $0.map.range(of: block)) }
-            guard let doubt else { return false }
-            var failure: CacheError?
-            do throws(CacheError) {
-                if try checksum(of: range) == doubt {
-                    state.withLock { state in
-                        state.map.verified(block)
-                        if state.map.isBelieved { hasAll.store(true, ordering: .releasing) }
-                    }
-                    core.ledger.verifiedBlocks.add(1, ordering: .relaxed)
-                    return true
+            state.bypassed.forget(unless: epoch)
+            state.note(range, at: clock)
+            if state.isWhole { hasAll.store(true, ordering: .releasing) }
+            if state.memory.isEmpty, state.bypassed.isEmpty {
+                return switch state.map.standing(of: range) {
+                case .readable: .readable([])
+                case .unverified: .unverified
+                case .missing: .missing
                 }
-            } catch {
-                // What cannot be read for good is fetched again as well.
-                guard case .disk(_, _, .ioError) = error else { throw error }
-                failure = error
             }
-            let earlier = core.ledger.damagedBlocks.add(1, ordering: .relaxed).oldValue
-            core.logger.log(
-                level: earlier == 0 ? .warning : .debug, "a cached block is damaged and will be fetched again",
-                metadata: [
-                    "file": "\(data.path)", "block": "\(block)", "error": "\(failure.map { "\($0)" } ?? "checksum")",
-                ])
-            try drop(block)
-            return true
-        }
-    }
-
-    /// Forgets a held block, in the index too, and gives its space back.
-    private func drop(_ block: Int) throws(CacheError) {
-        try changes.withLock { isMarked throws(CacheError) in
-            try unmark(&isMarked)
-            let (range, charge) = state.withLock { state in
-                let charge = state.map.charge(of: block)
-                state.map.drop(block)
-                state.isSettled = false
-                hasAll.store(state.map.isBelieved, ordering: .releasing)
-                return (state.map.range(of: block), charge)
-            }
-            drops.add(1, ordering: .sequentiallyConsistent)
-            core.index.enqueue(.dropped(record.id, block, charge: charge))
-            data.punch(range)
-            core.ledger.release(charge)
-        }
-    }
-
-    /// To be called before the file's content changes, with `changes` locked.
-    func unmark(_ isMarked: inout Bool) throws(CacheError) {
-        state.withLock { $0.mark = nil }
-        guard isMarked else { return }
-        try core.index.removeCleanMark(record.id)
-        isMarked = false
-    }
-
-    /// Bytes have arrived; see `BlockMap.arrived`. To be called with `changes` locked.
-    func arrived(_ range: Range<Int64>, _ checksum: CRC32C, extending: Bool) -> CRC32C? {
-        state.withLock { state in
-            let finished = state.map.arrived(range, checksum, extending: extending)
-            if state.map.isBelieved { hasAll.store(true, ordering: .releasing) }
-            return finished
-        }
-    }
-
-    /// Forgets what has arrived of unfinished blocks, and gives the space back.
-    func dropUnfinished() {
-        changes.withLock { _ in
-            let (ranges, charge) = state.withLock { state in
-                var ranges: [Range<Int64>] = []
-                var charge: Int64 = 0
-                for block in Array(state.map.pieces.keys) {
-                    charge += state.map.charge(of: block)
-                    ranges.append(state.map.range(of: block))
-                    state.map.drop(block)
+            var isVerified = true
+            for gap in state.memory.ranges.gaps(in: range) {
+                if state.bypassed.overlaps(gap) { return .missing }
+                switch state.map.standing(of: gap) {
+                case .readable: break
+                case .unverified: isVerified = false
+                case .missing: return .missing
                 }
-                if !ranges.isEmpty { (state.mark, state.isSettled) = (nil, false) }
-                return (ranges, charge)
             }
-            if ranges.isEmpty { return }
-            drops.add(1, ordering: .sequentiallyConsistent)
-            for range in ranges { data.punch(range) }
-            core.ledger.release(charge)
+            return isVerified ? .readable(state.memory.pieces(in: range)) : .unverified
         }
     }
 
-    /// The checksum of what the file holds in `range`; `nil` if the file ends before.
-    private func checksum(of range: Range<Int64>) throws(CacheError) -> CRC32C? {
-        try withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 4096) {
-            buffer throws(CacheError) -> CRC32C? in
-            var checksum = CRC32C()
-            var position = range.lowerBound
-            while position < range.upperBound {
-                let count = Int(min(Int64(buffer.count), range.upperBound - position))
-                let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count))
-                guard try data.read(into: part, at: position) == count else { return nil }
-                checksum.update(UnsafeRawBufferPointer(part))
-                position += Int64(count)
-            }
-            return checksum
+    /// Reads `range` from `pieces`, and from the disk what is not in them.
+    private func read(
+        _ range: Range<Int64>, _ pieces: ArraySlice<MemoryPieces.Piece>, into target: UnsafeMutableRawBufferPointer,
+        waiting: Bool
+    ) -> Bool {
+        func part(_ part: Range<Int64>) -> UnsafeMutableRawBufferPointer {
+            let start = Int(part.lowerBound - range.lowerBound)
+            return UnsafeMutableRawBufferPointer(rebasing: target[start..<start + part.count])
         }
+        func readDisk(_ gap: Range<Int64>) -> Bool {
+            if gap.isEmpty { return true }
+            let target = part(gap)
+            if waiting { return (try? data.read(into: target, at: gap.lowerBound)) == target.count }
+            return data.readNow(into: target, at: gap.lowerBound, carefully: core.watch.isSuspect)
+        }
+        var position = range.lowerBound
+        for piece in pieces {
+            let common = range.clamped(to: piece.start..<piece.end)
+            guard readDisk(position..<common.lowerBound) else { return false }
+            let start = Int(common.lowerBound - piece.start)
+            piece.bytes.withUnsafeBytes {
+                part(common).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + common.count]))
+            }
+            position = common.upperBound
+        }
+        return readDisk(position..<range.upperBound)
     }
-
-    /// Fits into the second-level cache, and into `malloc`'s heap.
-    private static let pieceSize = 128 << 10
 }
 
 extension CacheFile {
-    /// Reads `range` for the page cache's sake, unless it has just been read; if all of it may be read.
-    private func warmUp(_ range: Range<Int64>, unless isInMemory: Bool) throws(CacheError) {
-        guard state.withLock({ $0.map.standing(of: range) }) == .readable else { return }
-        if !isInMemory { _ = try checksum(of: range) }
-        warm.withLock { warm in
-            if warm.count >= 32 { warm.removeFirst() }
-            warm.append(range)
-        }
+    /// From what `prepare` kept; from the disk, whatever it takes, after the cache was closed: nobody prepares then.
+    private func readOtherwise(
+        _ range: Range<Int64>, _ pieces: ArraySlice<MemoryPieces.Piece>, into target: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        if core.isClosed { return read(range, pieces, into: target, waiting: true) }
+        guard let piece = takeWarm(range) else { return false }
+        return read(range, [piece], into: target, waiting: false)
+    }
+}
+
+extension CacheFile.State {
+    /// Whether all of it is on the disk, believed, and to be read from there.
+    var isWhole: Bool { map.isBelieved && bypassed.isEmpty }
+
+    /// On the disk or in memory.
+    var heldBytes: Int64 {
+        if memory.isEmpty && bypassed.isEmpty { return map.present.count }
+        return map.size - gaps(in: 0..<map.size).reduce(0) { $0 + $1.upperBound - $1.lowerBound }
     }
 
-    /// Whether a read may wait for the disk: after the cache was closed, there is no one to wait instead.
-    private func mayWait(_ range: Range<Int64>) -> Bool {
-        if core.isClosed { return true }
-        return warm.withLock { warm in
-            let index = warm.firstIndex { $0.contains(range.lowerBound) && $0.upperBound >= range.upperBound }
-            guard let index else { return false }
-            warm.remove(at: index)
-            return true
+    /// What is neither in memory nor to be had from the disk.
+    func gaps(in range: Range<Int64>) -> [Range<Int64>] {
+        var gaps = map.present.gaps(in: range)
+        if !bypassed.isEmpty {
+            var there = map.present
+            for part in bypassed.ranges.ranges { there.remove(part) }
+            gaps = there.gaps(in: range)
         }
+        return memory.isEmpty ? gaps : gaps.flatMap { memory.ranges.gaps(in: $0) }
+    }
+
+    /// The blocks of `range` are used at `time`.
+    mutating func note(_ range: Range<Int64>, at time: UInt64) {
+        for block in map.blocks(in: range) where map.checksums[block] != nil || map.pieces[block] != nil {
+            uses[block] = time
+        }
+    }
+}
+
+/// What is on the disk and cannot be read from there, until the disk has recovered.
+struct Bypassed: Sendable {
+    private(set) var ranges = ByteRanges()
+    /// `DiskWatch.epoch` of what is here.
+    private var epoch = 0
+
+    var isEmpty: Bool { ranges.ranges.isEmpty }
+
+    func overlaps(_ range: Range<Int64>) -> Bool { ranges.gaps(in: range) != [range] }
+
+    mutating func insert(_ range: Range<Int64>, epoch: Int) {
+        forget(unless: epoch)
+        self.epoch = epoch
+        ranges.insert(range)
+    }
+
+    mutating func remove(_ range: Range<Int64>) { ranges.remove(range) }
+
+    /// What was noted before the last recovery holds no longer.
+    mutating func forget(unless epoch: Int) {
+        if self.epoch != epoch, !isEmpty { ranges = ByteRanges() }
     }
 }

@@ -10,8 +10,14 @@ package struct CacheSettings: Sendable {
     package var directory: FilePath
     /// The most bytes the cache may take; `nil` for a tenth of the disk, at least 1 GiB.
     package var limit: Int64?
-    /// The part of the disk that is left free, 0 to 1.
-    package var keptFree = 0.05
+    /// What of the disk is left free.
+    package var keptFree = FreeSpace.part(0.05)
+    /// The most memory that bytes may take on their way to the disk, or past one that fails.
+    package var memory = 64 << 20
+    /// The disk is passed by when it takes longer than this for anything.
+    package var diskDeadline: Duration = .seconds(2)
+    /// For how long it is passed by the first time.
+    package var diskPause: Duration = .seconds(5)
     /// In bytes, a multiple of 4,096. Holds for results seen from now on; others keep theirs.
     package var blockSize = 1 << 20
     /// Says who uses the cache, for the message that a second user gets: the mountpoint.

@@ -10,6 +10,13 @@ package struct CacheUsage: Hashable, Sendable {
     package var used: Int64
     /// Free on the disk, as last seen.
     package var diskFree: Int64
+    /// How the disk is doing.
+    package var disk: DiskState
+    /// Taken by bytes on their way to the disk, or that it cannot hold now.
+    package var memoryUsed: Int64
+    package var memoryLimit: Int64
+    /// Given up to make room.
+    package var evicted: Int64
     /// Blocks whose checksum did not hold, and which were dropped.
     package var damagedBlocks: Int
     /// Blocks whose checksum was checked and held.

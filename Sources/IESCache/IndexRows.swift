@@ -9,6 +9,8 @@ enum IndexChange: Sendable {
     /// The bytes of a block are in its file.
     case block(VersionID, Int, CRC32C, charge: Int64)
     case dropped(VersionID, Int, charge: Int64)
+    /// All blocks of a version, and the record of a clean stop.
+    case evicted(VersionID, charge: Int64)
     case use(VersionID, at: Int64)
     case inode(UInt64, path: String, variant: String)
     case tasks([UInt8], project: String, at: Int64)
@@ -46,11 +48,18 @@ extension IndexChange {
                     record.modified.seconds, record.modified.nanoseconds, record.originURL, usedAt, record.rowCheck,
                 ])
         case .block(let id, let number, let checksum, let charge):
-            try database.run("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [id.rawValue, number, checksum.value])
-            return charge
+            try database.run("INSERT OR IGNORE INTO block VALUES (?, ?, ?)", [id.rawValue, number, checksum.value])
+            if database.changesCount > 0 { return charge }
+            try database.run(
+                "UPDATE block SET checksum = ? WHERE version = ? AND number = ?",
+                [checksum.value, id.rawValue, number])
         case .dropped(let id, let number, let charge):
             try database.run("DELETE FROM block WHERE version = ? AND number = ?", [id.rawValue, number])
-            return -charge
+            return database.changesCount > 0 ? -charge : 0
+        case .evicted(let id, let charge):
+            try database.run("DELETE FROM clean WHERE version = ?", [id.rawValue])
+            try database.run("DELETE FROM block WHERE version = ?", [id.rawValue])
+            return database.changesCount > 0 ? -charge : 0
         case .use(let id, let time):
             try database.run("UPDATE version SET used_at = ? WHERE id = ?", [time, id.rawValue])
         case .inode(let number, let path, let variant):

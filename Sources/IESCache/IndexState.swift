@@ -29,13 +29,7 @@ extension Database {
             guard let record = ResultRecord(row), let count = row.number(at: 14), let last = row.number(at: 15) else {
                 continue
             }
-            let map = BlockMap(size: record.size, blockSize: record.blockSize)
-            space += BlockMap.charge(ofBytes: Int64(record.blockSize)) * count
-            if last == Int64(map.blockCount) - 1 {
-                let range = map.range(of: Int(last))
-                space -= BlockMap.charge(ofBytes: Int64(record.blockSize))
-                space += BlockMap.charge(ofBytes: range.upperBound - range.lowerBound)
-            }
+            space += BlockMap(size: record.size, blockSize: record.blockSize).charge(ofBlocks: count, last: last)
         }
         return space
     }

@@ -7,32 +7,41 @@ import SystemPackage
 
 /// Counts the cache's space. Bytes are reserved here before they are written, so that one place can refuse.
 final class Ledger: Sendable {
-    let limit: Int64
+    /// So much is written at most until the disk is looked at again.
+    private static let lookDistance: Int64 = 16 << 20
+
     private let path: FilePath
-    private let keptFree: Int64
-    private let used: Atomic<Int64>
-    private let diskFree: Atomic<Int64>
+    private let account: Mutex<SpaceAccount>
     private let lookedAt: Mutex<ContinuousClock.Instant>
     let damagedBlocks = Atomic(0)
     let verifiedBlocks = Atomic(0)
+    let evictedBytes = Atomic<Int64>(0)
 
     init(_ settings: CacheSettings, used: Int64) throws(CacheError) {
         path = settings.directory
         let disk = try Self.disk(path)
-        limit = settings.limit ?? max(disk.total / 10, 1 << 30)
-        keptFree = Int64(Double(disk.total) * min(max(settings.keptFree, 0), 1))
-        self.used = Atomic(used)
-        diskFree = Atomic(disk.free)
+        account = Mutex(
+            SpaceAccount(
+                limit: settings.limit ?? max(disk.total / 10, 1 << 30),
+                keptFree: settings.keptFree.bytes(ofDisk: disk.total), used: used, free: disk.free))
         lookedAt = Mutex(.now)
     }
 
-    /// `owner` bytes are what one result or spool would take in all with these.
-    func reserve(_ count: Int64, owner: Int64) throws(CacheError) {
-        guard owner <= limit else { throw .tooLarge(size: owner, limit: limit) }
-        used.add(count, ordering: .relaxed)
-    }
+    var limit: Int64 { account.withLock { $0.limit } }
+    var effectiveLimit: Int64 { account.withLock { $0.effectiveLimit } }
 
-    func release(_ count: Int64) { used.subtract(count, ordering: .relaxed) }
+    /// How much more than it may the cache takes, in bytes.
+    var excess: Int64 { account.withLock { max(0, $0.used - $0.effectiveLimit) } }
+
+    /// False, and nothing reserved, if the cache has no room for `count` bytes.
+    func reserve(_ count: Int64) -> Bool { account.withLock { $0.reserve(count) } }
+
+    func release(_ count: Int64) { account.withLock { $0.release(count) } }
+
+    /// Whether the disk should be looked at again: a second has passed, or much was written.
+    var isLookDue: Bool {
+        account.withLock { $0.sinceLook >= Self.lookDistance } || lookedAt.withLock { .now - $0 > .seconds(1) }
+    }
 
     /// Whether the free space of the disk was looked up more than a second ago; then it counts as looked up now.
     func claimRefresh() -> Bool {
@@ -46,15 +55,16 @@ final class Ledger: Sendable {
 
     /// May wait for the disk.
     func refresh() {
-        if let disk = try? Self.disk(path) { diskFree.store(disk.free, ordering: .relaxed) }
+        lookedAt.withLock { $0 = .now }
+        if let disk = try? Self.disk(path) { account.withLock { $0.look(free: disk.free) } }
     }
 
-    func usage(replacedIndexes: Int) -> CacheUsage {
-        let used = max(0, used.load(ordering: .relaxed))
-        let free = diskFree.load(ordering: .relaxed)
+    func usage(replacedIndexes: Int, disk: DiskState, memoryUsed: Int, memoryLimit: Int) -> CacheUsage {
+        let account = account.withLock { $0 }
         return CacheUsage(
-            limit: limit, effectiveLimit: min(limit, used + max(0, free - keptFree)), used: used, diskFree: free,
-            damagedBlocks: damagedBlocks.load(ordering: .relaxed),
+            limit: account.limit, effectiveLimit: account.effectiveLimit, used: max(0, account.used),
+            diskFree: account.free, disk: disk, memoryUsed: Int64(memoryUsed), memoryLimit: Int64(memoryLimit),
+            evicted: evictedBytes.load(ordering: .relaxed), damagedBlocks: damagedBlocks.load(ordering: .relaxed),
             verifiedBlocks: verifiedBlocks.load(ordering: .relaxed), replacedIndexes: replacedIndexes)
     }
 

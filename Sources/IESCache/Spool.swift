@@ -44,13 +44,17 @@ package final class Spool: Sendable {
     package var count: Int64 { state.withLock { $0.count } }
 
     /// Takes the next bytes. Throws `CacheError.tooLarge` once they exceed the cache's limit.
-    package func append(_ bytes: RawSpan) throws(CacheError) {
+    ///
+    /// - Returns: False, and nothing taken, if room has to be made first: they are to come again after `whenRoom`.
+    package func append(_ bytes: RawSpan) throws(CacheError) -> Bool {
         try bytes.withUnsafeBytes { bytes throws(CacheError) in
             try state.withLock { state throws(CacheError) in
                 if cache.core.isClosed { throw .closed }
                 let count = state.count + Int64(bytes.count)
                 let charge = BlockMap.charge(ofBytes: count) - BlockMap.charge(ofBytes: state.count)
-                try cache.core.ledger.reserve(charge, owner: count)
+                let limit = cache.core.ledger.effectiveLimit
+                guard count <= limit else { throw .tooLarge(size: count, limit: limit) }
+                guard cache.core.ledger.reserve(charge) else { return false }
                 do throws(CacheError) {
                     try state.data?.write(bytes, at: state.count)
                 } catch {
@@ -58,9 +62,13 @@ package final class Spool: Sendable {
                     throw error
                 }
                 state.take(bytes, blockSize: cache.core.settings.blockSize)
+                return true
             }
         }
     }
+
+    /// Has room made for more, and then calls `body` once, from another thread, with whether there is any.
+    package func whenRoom(_ body: @escaping @Sendable (Bool) -> Void) { cache.core.writes.makeRoom(then: body) }
 
     /// The body has ended: records it, complete and verified, as the next version of its key. Once only.
     package func finish(_ details: ResultDetails) throws(CacheError) -> (ResultRecord, CacheFile) {

@@ -96,6 +96,17 @@ final class WorkerThreads: Sendable {
         }
     }
 
+    /// Ends the threads once they come back from what they are at, without waiting for that.
+    func abandon() {
+        let threads = state.withLock { state in
+            state.hasStopped = true
+            defer { state.threads = [] }
+            return state.threads
+        }
+        signal.send(threads.count)
+        for thread in threads { pthread_detach(thread) }
+    }
+
     private func work() {
         while true {
             signal.wait()

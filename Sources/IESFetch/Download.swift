@@ -99,6 +99,10 @@ final class Download: ResultReceiver {
         if mayBeHeld, owner.holds(id, at: writer.position) { return .pause }
         do throws(CacheError) {
             let progress = try writer.append(bytes)
+            if progress.mustWait {
+                owner.file.whenRoom { [weak self] in self?.resume() }
+                return .pause
+            }
             guard !progress.contradicts else {
                 state.withLock { $0.verdict = .changed }
                 return .stop

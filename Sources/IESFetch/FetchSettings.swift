@@ -25,6 +25,8 @@ package struct FetchSettings: Sendable {
     package var hold: Duration = .seconds(5)
     /// Bytes taken of such a body before it is paused.
     package var holdBytes: Int64 = 1 << 20
+    /// The age from which on an open asks whether a result is still the same; nil: results do not change.
+    package var revalidate: Duration?
     /// Downloads of one result at a time, at most.
     package var connectionsPerResult = 8
     /// Downloads at a time, at most.

@@ -41,7 +41,7 @@ extension FetchedResult {
         }
     }
 
-    private func isSame(_ validator: Validator) -> Bool {
+    func isSame(_ validator: Validator) -> Bool {
         if let old = record.etag, let new = validator.etag { return old == new }
         if let old = record.lastModified, let new = validator.lastModified { return old == new }
         return true
@@ -108,7 +108,7 @@ extension FetchedResult {
         perform(effects)
     }
 
-    private func changed() {
+    func changed() {
         let (effects, isNew) = fetching.withLock { fetching -> (Effects, Bool) in
             defer { fetching.isChanged = true }
             return (carryOut(fetching.plan.abandon(.changed), &fetching), !fetching.isChanged)

@@ -34,7 +34,9 @@ extension FetchedResult {
     /// What a wish comes to with as many connections as there are now.
     func follow(_ wish: ReadPattern.Wish, of reader: Reader, _ fetching: inout Fetching) -> [FetchPlan.Action] {
         let now = ContinuousClock.now
-        let ranges = ranges(of: wish, connections: fetching.climb.connections)
+        let connections = fetching.climb.connections
+        let wish = wish.narrowed(to: windowLimit(connections: connections))
+        let ranges = ranges(of: wish, connections: connections)
         let missing = ranges.flatMap { file.missing(in: $0) }
         guard let first = ranges.first, let last = ranges.last, !missing.isEmpty, !fetching.isChanged,
             fetching.failure(in: missing, now: now) == nil

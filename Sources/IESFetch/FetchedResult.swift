@@ -19,6 +19,7 @@ package final class FetchedResult: Sendable {
     let settings: FetchSettings
     /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
     let fetching: Mutex<Fetching>
+    let freshness = Mutex(Freshness())
     /// A waiting read must be looked at by the deadline timer.
     private let deadlines: Deadlines
     let onChange: @Sendable (FetchedResult) -> Void
@@ -66,22 +67,25 @@ package final class FetchedResult: Sendable {
         return count
     }
 
-    /// Waits until `readNow` can answer for `range`, at most `timeout` without a byte arriving.
+    /// Waits for what `readNow` lacks of `range`, at most `timeout` without a byte arriving: first for the bytes that are
+    /// missing and, when it is called again, for what is held to be verified or to come from the disk.
     ///
     /// Cancelling the task ends the wait at once with `.cancelled`; the download lingers.
     package func prepare(_ range: Range<Int64>, for stream: ReadStream? = nil) async throws(FetchError) {
         let range = range.clamped(to: 0..<size)
         guard !range.isEmpty else { return }
         let wish = stream?.note(range)
-        do throws(CacheError) {
-            try await file.prepare(range)
-        } catch {
-            throw FetchError(error)
-        }
-        // Verification may have dropped blocks, so what is missing is asked only now.
-        guard !file.missing(in: range).isEmpty else {
-            if let wish, let stream { readAhead(wish, for: stream) }
-            return
+        if file.missing(in: range).isEmpty {
+            do throws(CacheError) {
+                try await file.prepare(range)
+            } catch {
+                throw FetchError(error)
+            }
+            // Verification may have dropped blocks.
+            guard !file.missing(in: range).isEmpty else {
+                if let wish, let stream { readAhead(wish, for: stream) }
+                return
+            }
         }
         let read = fetching.withLock { fetching in
             defer { fetching.nextRead += 1 }
@@ -97,11 +101,6 @@ package final class FetchedResult: Sendable {
             cancel(read)
         }
         try result.get()
-        do throws(CacheError) {
-            try await file.prepare(range)
-        } catch {
-            throw FetchError(error)
-        }
     }
 
     /// Says of an open file what it reads, so that its downloads keep ahead of it.
@@ -139,7 +138,9 @@ package final class FetchedResult: Sendable {
 
     /// A read of `range`, and what is fetched with it in one request.
     private func hull(of range: Range<Int64>, for stream: ReadStream?) -> Range<Int64> {
-        let hull = (stream?.hull(of: range) ?? range).clamped(to: 0..<size)
+        let limit = windowLimit(connections: 1)
+        let near = max(0, range.lowerBound - limit)..<range.upperBound + limit
+        let hull = (stream?.hull(of: range) ?? range).clamped(to: near).clamped(to: 0..<size)
         let tail = max(0, size - settings.tail)
         guard range.upperBound > size - settings.tail / 8, hull.lowerBound > tail else { return hull }
         return tail..<hull.upperBound

@@ -8,6 +8,7 @@ import Synchronization
 final class Probe: ResultReceiver {
     private struct State: Sendable {
         var spool: Spool?
+        var transfer: (any Transfer)?
         var download: Download?
         var verdict: FetchError?
         var details: ResultDetails?
@@ -87,7 +88,7 @@ final class Probe: ResultReceiver {
                 let spool = try fetcher.cache.spool(for: ResultKey(id))
                 return state.withLock { state in
                     guard !state.isStopped else { return .stop }
-                    (state.spool, state.details) = (spool, details)
+                    (state.spool, state.details, state.transfer) = (spool, details, transfer)
                     return .proceed
                 }
             case .unsatisfiable(total: 0):
@@ -106,11 +107,20 @@ final class Probe: ResultReceiver {
         if let download { return download.receive(bytes) }
         guard let spool, !isStopped else { return .stop }
         do throws(CacheError) {
-            try spool.append(bytes)
-            return .proceed
+            if try spool.append(bytes) { return .proceed }
+            spool.whenRoom { [weak self] hasRoom in self?.goOn(hasRoom) }
+            return .pause
         } catch {
             return refuse(FetchError(error))
         }
+    }
+
+    private func goOn(_ hasRoom: Bool) {
+        let transfer = state.withLock { state in
+            if !hasRoom { state.verdict = .cache(.noRoom) }
+            return state.transfer
+        }
+        if hasRoom { transfer?.resume() } else { transfer?.stop() }
     }
 
     private func refuse(_ error: FetchError) -> Flow {

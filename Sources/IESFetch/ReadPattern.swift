@@ -21,7 +21,14 @@ struct ReadPattern: Sendable {
         /// Where reading goes on.
         let position: Int64
         /// How far, for one connection.
-        let window: Int64
+        var window: Int64
+
+        /// The same with a window no wider than this.
+        func narrowed(to limit: Int64) -> Wish {
+            var wish = self
+            wish.window = min(window, limit)
+            return wish
+        }
     }
 
     /// The window of a reader that begins at the start of the file, once it reads more than the first request brought.

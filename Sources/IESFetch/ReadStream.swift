@@ -20,6 +20,7 @@ package final class ReadStream: Sendable {
 
     init(of result: FetchedResult, settings: FetchSettings) {
         self.result = result
+        result.source.openStreams.add(1, ordering: .relaxed)
         state = Mutex(State(pattern: ReadPattern(head: settings.probe, maximum: settings.readAhead)))
     }
 
@@ -55,6 +56,8 @@ package final class ReadStream: Sendable {
             defer { state.isClosed = true }
             return !state.isClosed
         }
-        if isFirst { result.streamClosed(number) }
+        guard isFirst else { return }
+        result.source.openStreams.subtract(1, ordering: .relaxed)
+        result.streamClosed(number)
     }
 }

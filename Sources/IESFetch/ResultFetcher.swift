@@ -46,10 +46,6 @@ package final class ResultFetcher: Sendable {
 
     package init(client: ServiceClient, cache: BlockCache, settings: FetchSettings, logger: Logger) {
         self.cache = cache
-        var settings = settings
-        // What all connections of one file bring ahead of a reader must stay held until it is read.
-        let windows = Int64(4 * (settings.connectionsPerResult + 1))
-        settings.readAhead = min(settings.readAhead, cache.usage().limit / windows)
         self.settings = settings
         self.logger = logger
         source = SegmentSource(client: client, timeout: settings.timeout)
@@ -194,6 +190,7 @@ package final class ResultFetcher: Sendable {
             let waiting = isCurrent ? state.probes.removeValue(forKey: id)?.waiting.values.map(\.0) : nil
             let result = outcome.map { answer in
                 let result = make(id, answer.0, isStream: answer.isStream)
+                result.noteAnswer()
                 state.results[id] = Weak(result: result)
                 state.failures[id] = nil
                 return result

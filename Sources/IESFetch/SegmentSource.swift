@@ -5,9 +5,11 @@ import Synchronization
 
 /// The one place where bytes of a result are asked for: today always the service.
 final class SegmentSource: Sendable {
-    private let client: ServiceClient
+    let client: ServiceClient
     private let timeout: Duration
     private let ignoresRanges = Atomic<Bool>(false)
+    /// Open files that read, of all results.
+    let openStreams = Atomic(0)
 
     init(client: ServiceClient, timeout: Duration) {
         self.client = client

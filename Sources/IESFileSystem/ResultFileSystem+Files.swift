@@ -19,7 +19,8 @@ extension ResultFileSystem {
             return OpenedFile(handle: handle, directIO: true, keepCache: false)
         case .result(let id, _), .refused(let id, _):
             switch fetcher.known(id) {
-            case .result(let result)?: return try open(result, as: node, inode)
+            case .result(let result)?:
+                return fetcher.mustRevalidate(result) ? nil : try open(result, as: node, inode)
             case .failed(let error)?: throw FileSystemError(note(error, of: id, isRemembered: true))
             case nil: return nil
             }
@@ -34,6 +35,7 @@ extension ResultFileSystem {
     package func open(_ inode: InodeNumber, writing: Bool) async throws(FileSystemError) -> OpenedFile {
         if let file = try openNow(inode, writing: writing) { return file }
         let node = try record(of: inode).node
+        if let id = node.resultID { await fetcher.revalidate(id) }
         guard let id = node.resultID else { throw .noSuchName }
         let result: FetchedResult
         do throws(FetchError) {

@@ -171,18 +171,6 @@ import Testing
         #expect(cache.usage().effectiveLimit <= 1 << 30)
     }
 
-    @Test func `what one result takes never exceeds the limit`() throws {
-        let scratch = try Scratch()
-        let cache = try scratch.open { $0.limit = 100_000 }
-        let data = content(200_000, seed: 1)
-        let file = try cache.file(for: cache.add("t", size: data.count))
-        #expect(throws: CacheError.self) { try file.store(data, 0..<200_000, piece: 10_000) }
-        #expect(file.heldBytes == 100_000)
-        let used = cache.usage().used
-        #expect(throws: CacheError.tooLarge(size: 100_001, limit: 100_000)) { try file.store(data, 100_000..<100_001) }
-        #expect(cache.usage().used == used)
-    }
-
     @Test func `without a limit it is a tenth of the disk, at least a gibibyte`() throws {
         let scratch = try Scratch()
         var disk = statvfs()

@@ -140,32 +140,6 @@ import Testing
         try await writing.value
     }
 
-    @Test(.enabled(if: geteuid() == 0, "needs to mount a small file system"))
-    func `a full disk is told as such, and costs nothing that was held`() async throws {
-        let scratch = try Scratch()
-        mkdir(scratch.cachePath.string, 0o700)
-        try #require(mount("tmpfs", scratch.cachePath.string, "tmpfs", 0, "size=3m,mode=0700") == 0)
-        defer { umount2(scratch.cachePath.string, 2) }
-        let data = content(8 << 20, seed: 1)
-        let cache = try scratch.open()
-        let file = try cache.file(for: cache.add("t", size: data.count))
-        let error = #expect(throws: CacheError.self) { try file.store(data, 0..<data.count) }
-        guard case .full = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-        let held = Int(file.heldBytes)
-        #expect(held > 1 << 20)
-        let used = cache.usage().used
-        #expect(used >= Int64(held) && used < Int64(held) + 65_536)
-        let isRight = try await file.bytes(0, held) == Array(data[..<held])
-        #expect(isRight)
-        let spool = try cache.spool(for: ResultKey(project: "p", task: "u"))
-        #expect(throws: CacheError.self) { try spool.append(data.span.bytes) }
-        #expect(cache.usage().used == used)
-        cache.close()
-    }
-
     static let flips = getenv("IES_LONG") == nil ? 60 : 1000
 
     @Test(arguments: [true, false])

@@ -69,7 +69,7 @@ import Testing
         let scratch = try Scratch()
         let cache = try scratch.open()
         let spool = try cache.spool(for: ResultKey(project: "p", task: "t"))
-        try spool.append([1, 2, 3].span.bytes)
+        _ = try spool.append([1, 2, 3].span.bytes)
         try scratch.copy(to: "crash")
         let data = scratch.path.appending("crash").appending("data")
         #expect(Scratch.files(data).count == 1)

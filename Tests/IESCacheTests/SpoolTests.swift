@@ -15,7 +15,7 @@ import Testing
             var position = 0
             while position < count {
                 let end = min(count, position + 10_007)
-                try spool.append(Array(data[position..<end]).span.bytes)
+                #expect(try spool.append(Array(data[position..<end]).span.bytes))
                 position = end
                 #expect(spool.count == Int64(position))
             }
@@ -42,7 +42,7 @@ import Testing
         do {
             let spool = try cache.spool(for: ResultKey(project: "p", task: "t"))
             let data = content(50_001, seed: 1)
-            try spool.append(data.span.bytes)
+            #expect(try spool.append(data.span.bytes))
             #expect(throws: CacheError.tooLarge(size: 100_002, limit: 100_000)) { try spool.append(data.span.bytes) }
             #expect(cache.usage().used == 53_248)
         }

@@ -30,6 +30,8 @@ final class Scratch: Sendable {
         settings.blockSize = 64 << 10
         settings.limit = 1 << 30
         settings.now = { 1_700_000_000 }
+        // A busy machine is not a stalled disk.
+        settings.diskDeadline = .seconds(600)
         change(&settings)
         return settings
     }
@@ -176,7 +178,7 @@ extension BlockCache {
 }
 
 extension CacheFile {
-    /// Stores `bytes[range]` in pieces of `piece` bytes.
+    /// Stores `bytes[range]` in pieces of `piece` bytes, and waits until the disk has them.
     @discardableResult
     func store(_ bytes: [UInt8], _ range: Range<Int>, piece: Int = 16384) throws -> BlockWriter.Progress {
         let writer = writer(at: Int64(range.lowerBound))
@@ -185,8 +187,13 @@ extension CacheFile {
         while position < range.upperBound {
             let end = min(range.upperBound, position + piece)
             progress = try writer.append(Array(bytes[position..<end]).span.bytes)
-            position = end
+            if progress.mustWait {
+                drain()
+            } else {
+                position = end
+            }
         }
+        drain()
         return progress
     }
 

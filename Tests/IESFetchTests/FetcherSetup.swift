@@ -17,14 +17,19 @@ final class FetcherSetup: Sendable {
     let fetcher: ResultFetcher
     private let directory: FilePath
 
-    init(cacheLimit: Int64? = nil, _ adjust: (inout FetchSettings) -> Void = { _ in }) throws {
-        var template = Array("/tmp/iesfs-fetch.XXXXXX".utf8CString)
+    /// - Parameter disk: Where the cache is; nil for a place in `/tmp`.
+    init(
+        cacheLimit: Int64? = nil, disk: String? = nil, _ adjust: (inout FetchSettings) -> Void = { _ in },
+        cache adjustCache: (inout CacheSettings) -> Void = { _ in }
+    ) throws {
+        var template = Array("\(disk ?? "/tmp")/iesfs-fetch.XXXXXX".utf8CString)
         directory = FilePath(
             template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) })
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var cacheSettings = CacheSettings(directory: directory.appending("cache"), owner: "test")
         cacheSettings.limit = cacheLimit
+        adjustCache(&cacheSettings)
         cache = try BlockCache(cacheSettings, logger: logger)
         var settings = FetchSettings()
         settings.timeout = .seconds(100)

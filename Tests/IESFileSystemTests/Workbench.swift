@@ -67,7 +67,7 @@ final class Workbench: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var cacheSettings = CacheSettings(directory: directory, owner: "a test")
         cacheSettings.limit = 64 << 20
-        cacheSettings.keptFree = 0
+        cacheSettings.keptFree = .bytes(0)
         cacheSettings.blockSize = 64 << 10
         cache = try BlockCache(cacheSettings, logger: logger)
         var serviceSettings = ServiceSettings()

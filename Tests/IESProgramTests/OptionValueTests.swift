@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
 import Testing
 
 @testable import iesfs
@@ -37,5 +38,14 @@ import Testing
         #expect(try OptionValue.mask("027") == 0o27)
         #expect(throws: InvalidValue.self) { try OptionValue.mask("8") }
         #expect(throws: InvalidValue.self) { try OptionValue.mask("1777") }
+    }
+
+    @Test func `free space is a part of the disk or a size`() throws {
+        #expect(try OptionValue.freeSpace("0%") == .part(0))
+        #expect(try OptionValue.freeSpace("100%") == .part(1))
+        #expect(try OptionValue.freeSpace("2G") == .bytes(2_147_483_648))
+        for text in ["", "%", "101%", "-1%", "5 %", "half"] {
+            #expect(throws: InvalidValue.self) { try OptionValue.freeSpace(text) }
+        }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
 import Testing
 
 @testable import iesfs
@@ -42,11 +43,15 @@ import Testing
             "allow_other,uid=7,gid=8,umask=027,cache_dir=/c,cache_size=2G,block_size=256K,read_ahead=0,timeout=5s",
             "connections=3",
             "retries=0,list_ttl=1m,error_ttl=0,nolist,nopassthrough,check=none,projects=a:b-c,token_file=/t,credentials=/k",
-            "profile=p,proxy=http://x:1,cacert=/ca,allow_http,log=/l,log_level=debug,allow_root=no"
+            "profile=p,proxy=http://x:1,cacert=/ca,allow_http,log=/l,log_level=debug,allow_root=no",
+            "cache_free=10%,memory=32M,revalidate=1h"
         )
         #expect(Set(options.texts.keys) == Set(OptionTable.options.map(\.name)))
         #expect(options.options.projects == ["a", "b-c"])
         #expect(options.options.cacheSize == 2_147_483_648)
+        #expect(options.options.cacheFree == .part(0.1))
+        #expect(options.options.memory == 33_554_432)
+        #expect(options.options.revalidate == .seconds(3600))
         #expect(options.options.umask == 0o27)
         #expect(options.options.connections == 3)
         #expect(options.options.log == .file("/l"))
@@ -111,7 +116,7 @@ import Testing
         #expect(sentence("remount").contains("unmount it and mount it again"))
     }
 
-    @Test(arguments: ["rate=10", "memory=64M", "revalidate=1h", "cache_free=5"])
+    @Test(arguments: ["rate=10"])
     func `options that do not work yet are unknown`(text: String) {
         #expect(sentence(text).contains("unknown option"))
     }

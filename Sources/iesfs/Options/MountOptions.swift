@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
 import Logging
 
 /// What a mount is told by its options, each with its default.
@@ -19,10 +20,14 @@ struct MountOptions: Hashable, Sendable {
     var cacheDirectory: String?
     /// Nil: a tenth of the disk, at least 1 GiB.
     var cacheSize: Int64?
+    var cacheFree = FreeSpace.part(0.05)
     var blockSize: Int64 = 1 << 20
     var readAhead: Int64 = 64 << 20
     /// Of one file; a mount has 16.
     var connections = 8
+    var memory: Int64 = 64 << 20
+    /// Nil: results never change.
+    var revalidate: Duration?
     var timeout: Duration = .seconds(30)
     var retries = 5
     var listTTL: Duration = .seconds(60)

@@ -23,6 +23,9 @@ enum OptionTable {
         .value(
             "cache_size", "SIZE", \.cacheSize, default: "a tenth of the disk, at least 1G", "how much may be kept"
         ) { text throws(InvalidValue) in try size(text, within: 1 << 20...Int64.max, "a size of at least 1M") },
+        .value(
+            "cache_free", "SIZE|PERCENT%", \.cacheFree, default: "5%", "how much of the cache's disk is left free"
+        ) { text throws(InvalidValue) in try OptionValue.freeSpace(text) },
         .value("block_size", "SIZE", \.blockSize, default: "1M", "unit of the cache") {
             text throws(InvalidValue) in try blockSize(text)
         },
@@ -32,6 +35,14 @@ enum OptionTable {
         .value("connections", "N", \.connections, default: "8", "downloads of one file at a time, at most") {
             text throws(InvalidValue) in try OptionValue.count(text, within: 1...16)
         },
+        .value(
+            "memory", "SIZE", \.memory, default: "64M",
+            "what data may take on its way to the disk, or past a failing one"
+        ) { text throws(InvalidValue) in try size(text, within: 4 << 20...1 << 40, "a size from 4M to 1T") },
+        .value(
+            "revalidate", "TIME", \.revalidate, default: "never",
+            "an open after this long asks if the result is the same"
+        ) { text throws(InvalidValue) in try OptionValue.duration(text) },
         .value("timeout", "TIME", \.timeout, default: "30s", "an operation fails after this long without a byte") {
             text throws(InvalidValue) in try duration(text, within: .seconds(1) ... .seconds(3_600))
         },

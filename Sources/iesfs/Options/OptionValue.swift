@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
+
 /// What a value should have looked like, as the end of a sentence: "a size such as 64M or 10G".
 struct InvalidValue: Error, Hashable, Sendable {
     let expectation: String
@@ -23,6 +25,20 @@ enum OptionValue {
         let (bytes, overflows) = number.multipliedReportingOverflow(by: 1 << shift)
         guard !overflows else { throw InvalidValue(expectation: "a size below 8388608T") }
         return bytes
+    }
+
+    /// A size, or a whole number of per cent.
+    static func freeSpace(_ text: String) throws(InvalidValue) -> FreeSpace {
+        let invalid = InvalidValue(expectation: "a part of the disk such as 5%, or a size such as 10G")
+        if text.hasSuffix("%") {
+            guard let percent = Int(text.dropLast()), (0...100).contains(percent) else { throw invalid }
+            return .part(Double(percent) / 100)
+        }
+        do throws(InvalidValue) {
+            return .bytes(try size(text))
+        } catch {
+            throw invalid
+        }
     }
 
     /// A whole number of seconds, or one with `ms`, `s`, `m`, `h` or `d`.

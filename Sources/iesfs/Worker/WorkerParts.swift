@@ -46,6 +46,7 @@ struct WorkerParts: Sendable {
         fetch.errorTTL = options.errorTTL
         fetch.readAhead = min(options.readAhead, FetchSettings.largestReadAhead)
         fetch.connectionsPerResult = options.connections
+        fetch.revalidate = options.revalidate
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
         let fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
@@ -69,6 +70,8 @@ struct WorkerParts: Sendable {
     private static func cacheSettings(_ job: MountJob) throws(ProgramError) -> CacheSettings {
         var settings = CacheSettings(directory: try job.cacheDirectory(), owner: "the mount at \(job.mountpoint)")
         settings.limit = job.options.cacheSize
+        settings.keptFree = job.options.cacheFree
+        settings.memory = Int(min(job.options.memory, (ProcessLimits.memory() ?? .max) / 4))
         settings.blockSize = Int(job.options.blockSize)
         settings.lockDescriptor = WorkerProcess.Inherited.lock
         return settings

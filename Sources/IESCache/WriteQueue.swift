@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Brings what has arrived to the disk, on a thread of its own and in the order in which it came.
+///
+/// The transport's one thread never waits for the disk: it leaves bytes in memory, where they can be read at once. While
+/// the disk is passed by they stay there, and the oldest go when the memory is needed.
+final class WriteQueue: Sendable {
+    private struct Entry {
+        let file: CacheFile
+        /// Of a piece in the file's memory.
+        let start: Int64
+    }
+
+    private struct State {
+        var entries: [Entry] = []
+        var head = 0
+        var isWriting = false
+        var isSleeping = false
+        var hasStopped = false
+        var drainers: [Signal] = []
+        var requests: [@Sendable (Bool) -> Void] = []
+
+        var isEmpty: Bool { head == entries.count }
+
+        mutating func pop() -> Entry? {
+            guard head < entries.count else { return nil }
+            defer {
+                head += 1
+                if head > 64, head * 2 > entries.count {
+                    entries.removeSubrange(..<head)
+                    head = 0
+                }
+            }
+            return entries[head]
+        }
+
+        mutating func putBack(_ entry: Entry) {
+            entries.removeSubrange(..<head)
+            entries.insert(entry, at: 0)
+            head = 0
+        }
+    }
+
+    private let watch: DiskWatch
+    private let state = Mutex(State())
+    private let wake: Signal
+    private let evictor = Mutex<(@Sendable (Int) -> Bool)?>(nil)
+    private let thread: WorkerThreads
+
+    init(watch: DiskWatch) throws(CacheError) {
+        self.watch = watch
+        wake = try Signal(counting: false)
+        thread = try WorkerThreads(count: 1, name: "iesfs-write")
+        _ = thread.submit { [self] in work() }
+    }
+
+    /// Sets what makes room on the disk for so many bytes.
+    func setEvictor(_ body: @escaping @Sendable (Int) -> Bool) { evictor.withLock { $0 = body } }
+
+    /// A new piece is in `file`'s memory.
+    func add(_ file: CacheFile, at start: Int64) {
+        let wakes = state.withLock { state in
+            state.entries.append(Entry(file: file, start: start))
+            defer { state.isSleeping = false }
+            return state.isSleeping
+        }
+        if wakes { wake.send() }
+    }
+
+    /// Forgets the oldest pieces that nobody is writing, until `count` bytes are free or there are none.
+    func dropOldest(_ count: Int) {
+        var freed = 0
+        while freed < count, let entry = state.withLock({ $0.pop() }) {
+            freed += entry.file.forgetPiece(at: entry.start)
+        }
+    }
+
+    /// Waits until all that was added before is on the disk, or the disk is passed by.
+    func drain() {
+        guard let signal = try? Signal(counting: false) else { return }
+        let mustWait = state.withLock { state in
+            if state.isEmpty && !state.isWriting { return false }
+            state.drainers.append(signal)
+            return true
+        }
+        if !mustWait { return }
+        // A stuck thread tells nobody.
+        while state.withLock({ state in state.drainers.contains { $0 === signal } }), !watch.isStuck {
+            signal.wait(timeout: 100)
+        }
+    }
+
+    /// Ends the thread after what it is at, unless it is stuck in it.
+    func stop() {
+        state.withLock { $0.hasStopped = true }
+        wake.send()
+        if watch.isStuck { thread.abandon() } else { thread.stop() }
+        // Each keeps its file, and the file this.
+        state.withLock { state in (state.entries, state.head) = ([], 0) }
+    }
+
+    private func work() {
+        while true {
+            if watch.isBypassed {
+                guard waitsForDisk() else { return }
+                continue
+            }
+            switch next() {
+            case .stop: return
+            case .sleep: wake.wait()
+            case .write(let entry): write(entry)
+            case .makeRoom(let requests): answer(requests)
+            }
+        }
+    }
+
+    /// Has the thread make room on the disk, and then calls `body` with whether there is any.
+    func makeRoom(then body: @escaping @Sendable (Bool) -> Void) {
+        let wakes = state.withLock { state in
+            state.requests.append(body)
+            defer { state.isSleeping = false }
+            return state.isSleeping
+        }
+        if wakes { wake.send() }
+    }
+
+    private enum Step {
+        case write(Entry)
+        case makeRoom([@Sendable (Bool) -> Void])
+        case sleep
+        case stop
+    }
+
+    private func next() -> Step {
+        let (step, drainers) = state.withLock { state -> (Step, [Signal]) in
+            if !state.requests.isEmpty {
+                defer { state.requests = [] }
+                return (.makeRoom(state.requests), [])
+            }
+            if let entry = state.pop() {
+                state.isWriting = true
+                return (.write(entry), [])
+            }
+            defer { state.drainers = [] }
+            if state.hasStopped { return (.stop, state.drainers) }
+            state.isSleeping = true
+            return (.sleep, state.drainers)
+        }
+        for drainer in drainers { drainer.send() }
+        return step
+    }
+
+    private func answer(_ requests: [@Sendable (Bool) -> Void]) {
+        let hasRoom = evictor.withLock { $0 }?(MemoryPieces.pieceSize) ?? false
+        for request in requests { request(hasRoom) }
+    }
+
+    private func write(_ entry: Entry) {
+        let operation = watch.begin(whenLate: nil)
+        do throws(CacheError) {
+            let hasWritten = try entry.file.writePiece(at: entry.start)
+            state.withLock { $0.isWriting = false }
+            if hasWritten { watch.end(operation) } else { watch.cancel(operation) }
+        } catch {
+            state.withLock { state in
+                state.isWriting = false
+                state.putBack(entry)
+            }
+            watch.end(operation, error)
+        }
+    }
+
+    /// - Returns: False if the thread is to end.
+    private func waitsForDisk() -> Bool {
+        let (hasStopped, drainers, requests) = state.withLock { state in
+            defer { (state.drainers, state.requests) = ([], []) }
+            return (state.hasStopped, state.drainers, state.requests)
+        }
+        for request in requests { request(false) }
+        for drainer in drainers { drainer.send() }
+        if hasStopped { return false }
+        let pause = Int64(watch.pause / .milliseconds(1)) + 1
+        wake.wait(timeout: Int32(clamping: min(pause, 1_000)))
+        return true
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import IESCache
+
+@Suite struct DiskHealthTests {
+    @Test func `each failure doubles the pause, and what works ends it`() {
+        let start = ContinuousClock.now
+        var health = DiskHealth(firstPause: .seconds(5))
+        #expect(health.state == .normal && health.mayTry(at: start))
+        let isFirst = health.failed(at: start)
+        #expect(isFirst)
+        #expect(health.state == .unstable && !health.mayTry(at: start + .seconds(4)))
+        #expect(health.mayTry(at: start + .seconds(5)))
+        let isSecond = health.failed(at: start + .seconds(5))
+        #expect(!isSecond)
+        #expect(health.state == .unstable && health.pause(at: start + .seconds(5)) == .seconds(10))
+        let isThird = health.failed(at: start + .seconds(15))
+        #expect(!isThird)
+        #expect(health.state == .down && health.pause(at: start + .seconds(15)) == .seconds(20))
+        let hasRecovered = health.worked()
+        #expect(hasRecovered)
+        #expect(health.state == .normal && health.mayTry(at: start))
+        let recoversAgain = health.worked()
+        #expect(!recoversAgain)
+    }
+
+    @Test func `failures of what was begun before the last one do not count`() {
+        let start = ContinuousClock.now
+        var health = DiskHealth(firstPause: .seconds(5))
+        for _ in 0..<10 { _ = health.failed(at: start) }
+        #expect(health.state == .unstable && health.pause(at: start) == .seconds(5))
+    }
+
+    @Test func `a pause has an end`() {
+        var now = ContinuousClock.now
+        var health = DiskHealth(firstPause: .seconds(5))
+        for _ in 0..<100 {
+            _ = health.failed(at: now)
+            now += .seconds(60)
+        }
+        #expect(health.pause(at: now) <= .seconds(60))
+    }
+}
+
+@Suite struct MemoryPiecesTests {
+    private func pieces(_ parts: [(Int64, [UInt8])]) -> MemoryPieces {
+        var pieces = MemoryPieces()
+        for (offset, bytes) in parts {
+            _ = bytes.withUnsafeBytes { pieces.add($0, at: offset, blockStart: 0) }
+        }
+        return pieces
+    }
+
+    @Test func `bytes next to each other make one piece, until it is written`() {
+        var pieces = pieces([(10, [1, 2]), (12, [3])])
+        let taken = pieces.take(at: 10)
+        #expect(taken == [1, 2, 3])
+        let new = [UInt8](repeating: 4, count: 2).withUnsafeBytes { pieces.add($0, at: 13, blockStart: 0) }
+        #expect(new == 13)
+        #expect(pieces.ranges.ranges == [10..<15])
+        #expect(pieces.pieces(in: 12..<14).map(\.start) == [10, 13])
+        let count = pieces.remove(at: 10)
+        #expect(count == 3)
+        #expect(pieces.ranges.ranges == [13..<15])
+    }
+
+    @Test func `no piece reaches across the start of a block`() {
+        var pieces = pieces([(6, [1, 2])])
+        let new = [UInt8(3)].withUnsafeBytes { pieces.add($0, at: 8, blockStart: 8) }
+        #expect(new == 8)
+    }
+
+    @Test func `what is held is compared, what is not is not`() {
+        let pieces = pieces([(10, [1, 2]), (14, [5])])
+        #expect([UInt8]([9, 1, 2, 9, 9, 5, 9]).withUnsafeBytes { pieces.agrees(with: $0, at: 9) })
+        #expect(![UInt8]([9, 1, 3]).withUnsafeBytes { pieces.agrees(with: $0, at: 9) })
+        #expect([UInt8]([7, 7]).withUnsafeBytes { pieces.agrees(with: $0, at: 12) })
+    }
+}
