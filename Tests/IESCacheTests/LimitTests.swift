@@ -113,6 +113,8 @@ import Testing
         let data = content(Self.block * 4, seed: 4)
         let pinned = try cache.file(for: cache.add("pinned", size: data.count))
         try pinned.store(data, 0..<data.count)
+        pinned.settle()
+        while !pinned.isSettled { try await Task.sleep(for: .milliseconds(2)) }
         #expect(pinned.pin())
         let other = try cache.file(for: cache.add("other", size: data.count))
         try other.store(data, 0..<Self.block)

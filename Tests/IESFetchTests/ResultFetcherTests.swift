@@ -25,7 +25,9 @@ import Testing
             return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
         }
         #expect(right == 32)
-        #expect(setup.service.log.bytesSent(of: .sample) == Int64(expected.count))
+        // Of a connection that lags at the end another takes over a part; what was under way of that counts as sent.
+        let surplus = setup.service.log.bytesSent(of: .sample) - Int64(expected.count)
+        #expect(surplus >= 0 && surplus <= (ranges == .honoured ? 1 << 20 : 0))
     }
 
     @Test func `a small result is complete with its probe`() async throws {

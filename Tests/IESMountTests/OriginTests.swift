@@ -44,7 +44,10 @@ extension MountScenarios {
 
             let path = "/v2/\(Self.project)/ies/result/\(Self.large)"
             switch kind {
-            case .nginx: #expect(try await origin.bytesSent(for: path) == Self.size)
+            case .nginx:
+                // Of a connection that lags at the end another takes over a part; what was under way of that is lost.
+                let surplus = try await origin.bytesSent(for: path) - Self.size
+                #expect(surplus >= 0 && surplus <= Self.size / 100)
             case .python: #expect(try await origin.requests(for: path) == 1)
             }
 
