@@ -68,7 +68,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `no sequence of opens and releases breaks the kernel's rules or keeps a backing file for good`(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         var modes = OpenModes()
         var kernel = Kernel()
         var next: Int32 = 0
@@ -96,17 +96,5 @@ import Testing
         }
         #expect(kernel.registered.isEmpty)
         #expect(modes.passedThrough == 0)
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
