@@ -17,6 +17,8 @@ package final class FetchedResult: Sendable {
     /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
     let fetching: Mutex<Fetching>
     let freshness = Mutex(Freshness())
+    /// The end of the furthest read of a reader that goes on.
+    let furthestRead = Atomic<Int64>(0)
     /// A waiting read must be looked at by the deadline timer.
     private let deadlines: Deadlines
     let onChange: @Sendable (FetchedResult) -> Void
@@ -73,7 +75,17 @@ package final class FetchedResult: Sendable {
             throw FetchError(error)
         }
         // Verification may have dropped blocks, so what is missing is asked only now.
-        guard !file.missing(in: range).isEmpty else { return }
+        for _ in 0...FetchPlan.restarts {
+            guard !file.missing(in: range).isEmpty else { return }
+            try await fetch(range, for: stream)
+        }
+        // Where ranges are honoured, asking once more costs little.
+        guard fetching.withLock({ $0.plan.isStream }), !file.missing(in: range).isEmpty else { return }
+        throw .cache(.tooSmall(size: size, limit: file.cacheLimit))
+    }
+
+    /// Waits until `range` has come. It may be gone again: the cache may be smaller than what comes at a time.
+    private func fetch(_ range: Range<Int64>, for stream: ReadStream?) async throws(FetchError) {
         let read = fetching.withLock { fetching in
             defer { fetching.nextRead += 1 }
             return fetching.nextRead

@@ -48,6 +48,9 @@ package final class ReadStream: Sendable {
             state.asked = target.upperBound
             return (target, state.window.window)
         }
+        if range.upperBound > result.furthestRead.load(ordering: .relaxed) {
+            result.furthestRead.store(range.upperBound, ordering: .relaxed)
+        }
         if let (target, least) = wish, target.lowerBound > 0 { result.readAhead(target, least: least) }
     }
 
