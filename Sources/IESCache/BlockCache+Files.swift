@@ -99,7 +99,7 @@ extension BlockCache {
         } catch {
             switch error {
             case .full, .disk, .index, .noRoom: return nil
-            case .closed, .inUse, .unusable, .tooLarge: throw error
+            case .closed, .inUse, .unusable, .tooSmall, .tooLarge: throw error
             }
         }
     }

@@ -12,6 +12,8 @@ package enum CacheError: Error, Hashable, Sendable {
     case full(path: FilePath)
     /// The cache is full of what must stay, or its disk is being passed by.
     case noRoom
+    /// Bytes of a result that comes only as a whole were pushed out, again and again, before they could be read.
+    case tooSmall(size: Int64, limit: Int64)
     /// A result, or a body of unknown length so far, is larger than the whole cache may be.
     case tooLarge(size: Int64, limit: Int64)
     /// The cache's disk failed at `operation`.
@@ -33,6 +35,9 @@ extension CacheError: CustomStringConvertible {
             "The disk under the cache is full (at \(path))."
         case .noRoom:
             "The cache has no room: all that it holds is in use, or its disk fails."
+        case .tooSmall(let size, let limit):
+            "The service sends this result of \(size) bytes only as a whole, and the cache of \(limit) bytes loses it while it "
+                + "is read. A larger cache_size is needed."
         case .tooLarge(let size, let limit):
             "\(size) bytes do not fit into a cache of \(limit) bytes."
         case .disk(let operation, let path, let errno):

@@ -65,6 +65,8 @@ package final class CacheFile: Sendable {
     package var heldBytes: Int64 { state.withLock { $0.heldBytes } }
     /// Whether every block is held.
     package var isComplete: Bool { state.withLock { $0.heldBytes } == size }
+    /// What the cache may take now, in bytes.
+    package var cacheLimit: Int64 { core.ledger.effectiveLimit }
     /// How much all readers of the cache together may have under way ahead of them, in bytes. Never waits.
     package var readAheadLimit: Int64 { core.readAhead.load(ordering: .relaxed) }
     /// Whether every block is held and has been verified in this run.

@@ -71,9 +71,9 @@ extension FetchedResult {
     func holds(_ download: Int, at position: Int64) -> Bool {
         guard position >= settings.holdBytes else { return false }
         let (holds, isNew) = fetching.withLock { fetching -> (Bool, Bool) in
-            guard fetching.plan.isStream, fetching.isUnread, fetching.plan.downloads[download] != nil else {
-                return (false, false)
-            }
+            guard fetching.plan.isStream, fetching.isUnread || isTooFarAhead(position, fetching),
+                fetching.plan.downloads[download] != nil
+            else { return (false, false) }
             defer { fetching.held = download }
             return (true, fetching.held == nil)
         }

@@ -13,4 +13,13 @@ extension FetchedResult {
 
     /// So much is worth a request.
     private static let leastReadAhead: Int64 = 128 << 10
+
+    /// Whether a body that comes as a whole would push out of the cache what is to be read next. It goes on when a read
+    /// waits.
+    func isTooFarAhead(_ position: Int64, _ fetching: Fetching) -> Bool {
+        guard fetching.waiting.isEmpty, size > file.readAheadLimit else { return false }
+        let readers = Int64(max(1, source.openStreams.load(ordering: .relaxed)))
+        return position - furthestRead.load(ordering: .relaxed)
+            > max(Self.leastReadAhead, file.readAheadLimit / readers)
+    }
 }

@@ -20,6 +20,8 @@ package final class FetchedResult: Sendable {
     /// Written where `fetching` is locked; a lock of its own is never taken inside but the cache's.
     let fetching: Mutex<Fetching>
     let freshness = Mutex(Freshness())
+    /// The end of the furthest read of a reader that goes on.
+    let furthestRead = Atomic<Int64>(0)
     /// A waiting read must be looked at by the deadline timer.
     private let deadlines: Deadlines
     let onChange: @Sendable (FetchedResult) -> Void
@@ -87,6 +89,19 @@ package final class FetchedResult: Sendable {
                 return
             }
         }
+        for turn in 0...FetchPlan.restarts {
+            guard !file.missing(in: range).isEmpty else { return }
+            try await fetch(range, for: stream, with: turn == 0 ? wish : nil)
+        }
+        // Where ranges are honoured, asking once more costs little.
+        guard fetching.withLock({ $0.plan.isStream }), !file.missing(in: range).isEmpty else { return }
+        throw .cache(.tooSmall(size: size, limit: file.cacheLimit))
+    }
+
+    /// Waits until `range` has come. It may be gone again: the cache may be smaller than what comes at a time.
+    private func fetch(
+        _ range: Range<Int64>, for stream: ReadStream?, with wish: ReadPattern.Wish?
+    ) async throws(FetchError) {
         let read = fetching.withLock { fetching in
             defer { fetching.nextRead += 1 }
             return fetching.nextRead

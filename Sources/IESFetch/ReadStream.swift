@@ -34,7 +34,10 @@ package final class ReadStream: Sendable {
 
     /// What is worth fetching ahead after a read of `range`, if that is news.
     func note(_ range: Range<Int64>) -> ReadPattern.Wish? {
-        state.withLock { state in
+        if range.upperBound > result.furthestRead.load(ordering: .relaxed) {
+            result.furthestRead.store(range.upperBound, ordering: .relaxed)
+        }
+        return state.withLock { state in
             state.reads &+= 1
             return state.pattern.note(range)
         }

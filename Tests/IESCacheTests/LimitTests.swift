@@ -125,7 +125,9 @@ import Testing
         pinned.unpin()
         try other.store(data, Self.block..<data.count)
         while cache.usage().memoryUsed > 0 { other.drain() }
-        #expect(try await other.bytes(0, data.count) == data)
+        // Somewhat more than needed is evicted, so that the first block may be gone.
+        let rest = Self.block..<data.count
+        #expect(try await other.bytes(rest.lowerBound, rest.count) == Array(data[rest]))
         #expect(Self.space(scratch) <= Int64(Self.block * 4))
     }
 

@@ -47,6 +47,8 @@ final class FetcherSetup: Sendable {
         fetcher = ResultFetcher(client: client, cache: cache, settings: settings, logger: logger)
     }
 
+    var directoryPath: String { directory.string }
+
     deinit {
         cache.close()
         try? FileManager.default.removeItem(atPath: directory.string)
