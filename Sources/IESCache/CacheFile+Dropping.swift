@@ -106,6 +106,7 @@ extension CacheFile.State {
         bypassed.remove(map.range(of: block))
         map.drop(block)
         uses[block] = nil
+        unsynced.remove(block)
         return charge
     }
 
