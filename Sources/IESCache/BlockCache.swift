@@ -117,9 +117,9 @@ package final class BlockCache: Sendable {
         return try core.index.tasks(of: project)
     }
 
-    /// From memory: never waits for the disk.
+    /// From memory: never waits for the disk. Now and then it has the disk looked at.
     package func usage() -> CacheUsage {
-        if core.ledger.claimRefresh() { _ = core.threads.submit { [core] in core.ledger.refresh() } }
+        if !core.watch.isSuspect, core.ledger.claimRefresh() { _ = core.threads.submit { [core] in core.look() } }
         return core.ledger.usage(
             replacedIndexes: core.index.replacements, disk: core.watch.health, memoryUsed: core.memory.used,
             memoryLimit: core.memory.limit)

@@ -15,6 +15,7 @@ final class CacheCore: Sendable {
     let writes: WriteQueue
     let memory: MemoryBudget
     let logger: Logger
+    private let unsynced = Unsynced()
     /// Counts what is written: the order in which blocks were used.
     let clock = Atomic<UInt64>(1)
     /// How much all readers together may have read ahead, in bytes.
@@ -40,7 +41,15 @@ final class CacheCore: Sendable {
             self?.updateReadAhead()
         }
         updateReadAhead()
-        writes.setEvictor { [weak self] in (self?.makeRoom(Int64($0)) ?? 0) > 0 }
+        writes.setEvictor { [weak self] count in
+            guard let self else { return false }
+            return makeRoom(Int64(count) + ledger.excess) > 0
+        }
+        writes.setAfterIdle { [weak self] isDue in
+            guard let self else { return false }
+            if isDue { syncAll() }
+            return !unsynced.isEmpty
+        }
     }
 
     /// Nothing may be written any more.
@@ -72,6 +81,33 @@ final class CacheCore: Sendable {
         while !ledger.reserve(count) {
             guard count <= ledger.effectiveLimit, makeRoom(count + ledger.excess) > 0 else { throw .noRoom }
         }
+    }
+
+    /// To be called after each write.
+    func wrote(_ count: Int, to file: CacheFile) {
+        if unsynced.add(file, Int64(count)) { syncAll() }
+    }
+
+    /// Has what was written synced, on the threads that may wait.
+    private func syncAll() {
+        for file in unsynced.takeAll() {
+            _ = threads.submit { [watch] in
+                let operation = watch.begin(whenLate: nil)
+                do throws(CacheError) {
+                    try file.syncOrDrop()
+                    watch.end(operation)
+                } catch {
+                    watch.end(operation, error)
+                }
+            }
+        }
+    }
+
+    /// Looks at the disk's free space; where others have taken it, the cache gives up as much. On any thread that may wait.
+    func look() {
+        ledger.refresh()
+        updateReadAhead()
+        if ledger.excess > 0 { writes.makeRoom { _ in } }
     }
 
     /// More than this would push out what was read ahead before it is read.

@@ -107,6 +107,7 @@ extension CacheFile.State {
         map.drop(block)
         uses[block] = nil
         isSettled = false
+        unsynced.remove(block)
         return charge
     }
 

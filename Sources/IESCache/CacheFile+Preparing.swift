@@ -74,11 +74,6 @@ extension CacheFile {
 }
 
 extension CacheFile {
-    /// Brings what has been written to the disk, on a thread of the cache's own.
-    package func sync() async throws(CacheError) {
-        try await core.threads.run { [self] () throws(CacheError) in try data.sync() }
-    }
-
     /// Verifies the blocks of `range` without reading them, if the file has not been touched since a clean stop.
     /// Each block once, when it is first used: what happens to the file before that is noticed.
     func acceptByMark(_ range: Range<Int64>) -> Bool {

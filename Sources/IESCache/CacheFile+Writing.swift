@@ -168,12 +168,14 @@ extension CacheFile {
         let (finished, after, isComplete) = state.withLock { state in
             let finished = state.map.arrived(range, checksum ?? CRC32C(), extending: extends)
             state.uses[block] = clock
+            state.unsynced.insert(block)
             if state.isWhole { hasAll.store(true, ordering: .releasing) }
             return (finished, state.map.charge(of: block), state.map.isComplete)
         }
         if let finished {
             core.index.enqueue(.block(record.id, block, finished, charge: after), isUrgent: isComplete)
         }
+        core.wrote(bytes.count, to: self)
         return after - before
     }
 }

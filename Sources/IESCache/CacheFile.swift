@@ -15,6 +15,8 @@ package final class CacheFile: Sendable {
         var bypassed = Bypassed()
         /// When each block that came or was read in this run was last used, by `CacheCore.clock`.
         var uses: [Int: UInt64] = [:]
+        /// Blocks that were written since the file was synced.
+        var unsynced: Set<Int> = []
         /// While the file is as this says, the blocks in doubt need no verification.
         var mark: CleanMark?
         /// Every block is held and verified, and on the disk.

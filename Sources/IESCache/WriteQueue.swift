@@ -46,6 +46,7 @@ final class WriteQueue: Sendable {
     private let watch: DiskWatch
     private let state = Mutex(State())
     private let wake: Signal
+    private let afterIdle = Mutex<(@Sendable (Bool) -> Bool)?>(nil)
     private let evictor = Mutex<(@Sendable (Int) -> Bool)?>(nil)
     private let thread: WorkerThreads
 
@@ -58,6 +59,10 @@ final class WriteQueue: Sendable {
 
     /// Sets what makes room on the disk for so many bytes.
     func setEvictor(_ body: @escaping @Sendable (Int) -> Bool) { evictor.withLock { $0 = body } }
+
+    /// Sets what is asked before the thread sleeps, with false, whether it has something to do after some seconds without
+    /// work; and then called with true.
+    func setAfterIdle(_ body: @escaping @Sendable (Bool) -> Bool) { afterIdle.withLock { $0 = body } }
 
     /// A new piece is in `file`'s memory.
     func add(_ file: CacheFile, at start: Int64) {
@@ -109,7 +114,7 @@ final class WriteQueue: Sendable {
             }
             switch next() {
             case .stop: return
-            case .sleep: wake.wait()
+            case .sleep: sleep()
             case .write(let entry): write(entry)
             case .makeRoom(let requests): answer(requests)
             }
@@ -150,6 +155,16 @@ final class WriteQueue: Sendable {
         }
         for drainer in drainers { drainer.send() }
         return step
+    }
+
+    /// In milliseconds.
+    private static let idleTime: Int32 = 5_000
+
+    private func sleep() {
+        let afterIdle = afterIdle.withLock { $0 }
+        wake.wait(timeout: afterIdle?(false) == true ? Self.idleTime : -1)
+        let isIdle = state.withLock { $0.isSleeping && !$0.hasStopped }
+        if isIdle { _ = afterIdle?(true) }
     }
 
     private func answer(_ requests: [@Sendable (Bool) -> Void]) {

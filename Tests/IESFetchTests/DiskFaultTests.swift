@@ -100,6 +100,22 @@ struct DiskFaultTests {
         setup.cache.close()
     }
 
+    @Test func `what was written and lost by the disk is fetched again`() async throws {
+        let disk = try SmallDisk.faulty(megabytes: 100)
+        defer { disk.remove() }
+        let (setup, id) = try setup(disk)
+        let result = try await setup.fetcher.resolve(id)
+        disk.setMode(.eioWrite)
+        // The page cache takes it, and cannot bring it to the disk.
+        try await check(result)
+        try setup.cache.flush()
+        await #expect(throws: CacheError.self) { try await result.file.sync() }
+        disk.setMode(.ok)
+        try disk.dropCaches()
+        try await check(result)
+        setup.cache.close()
+    }
+
     @Test func `a disk that stalls fails no read, holds none up for long, and is used again when it answers`()
         async throws
     {

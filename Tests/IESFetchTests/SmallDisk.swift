@@ -13,6 +13,7 @@ final class SmallDisk {
     private let directory: String
     private var device: String?
     private var disk: UnsafeMutablePointer<FILE>?
+    private var process: pid_t = 0
 
     /// Whether this machine lets us make one: root, FUSE and loop devices.
     static var isPossible: Bool {
@@ -48,6 +49,7 @@ final class SmallDisk {
         var line = [CChar](repeating: 0, count: 100)
         let isReady = fgets(&line, 100, disk.disk) != nil
         try #require(isReady)
+        disk.process = atoi(line)
         try disk.makeFileSystem(on: "\(base)/fuse/disk", megabytes: nil)
         return disk
     }
@@ -83,7 +85,11 @@ final class SmallDisk {
         _ = try? run("umount -l \(path)")
         if let device { _ = try? run("losetup -d \(device)") }
         _ = try? run("umount -l \(directory)/fuse 2>/dev/null; umount -l \(directory)/memory 2>/dev/null; true")
-        if let disk { pclose(disk) }
+        if let disk {
+            // Whoever still has files open gets errors from now on.
+            kill(process, SIGKILL)
+            pclose(disk)
+        }
         _ = try? run("rm -rf \(directory)")
     }
 

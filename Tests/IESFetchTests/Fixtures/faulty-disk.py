@@ -19,7 +19,7 @@ if libc.mount(b"faulty-disk", mountpoint.encode(), b"fuse", 0, options) != 0:
     sys.exit(f"mount: {os.strerror(ctypes.get_errno())}")
 disk = os.open(backing, os.O_RDWR)
 size = os.fstat(disk).st_size
-print("ready", flush=True)
+print(os.getpid(), flush=True)
 
 
 def attributes(node):

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// What was written counts as there while it is in the page cache. Whether it got to the disk only a sync tells: what a
+/// failed one may have lost is fetched again.
+extension CacheFile {
+    /// Brings what has been written to the disk, on a thread of the cache's own.
+    package func sync() async throws(CacheError) {
+        try await core.threads.run { [self] () throws(CacheError) in try syncOrDrop() }
+    }
+
+    /// On any thread that may wait.
+    func syncOrDrop() throws(CacheError) {
+        let blocks = state.withLock { state in
+            defer { state.unsynced = [] }
+            return state.unsynced.union(state.map.pieces.keys)
+        }
+        do throws(CacheError) {
+            try data.sync()
+        } catch {
+            // The kernel tells of a lost write once.
+            _ = evict(Array(blocks))
+            throw error
+        }
+    }
+}
+
+/// The files that were written to since they were synced.
+final class Unsynced: Sendable {
+    private struct State {
+        var files: [ObjectIdentifier: CacheFile] = [:]
+        var bytes: Int64 = 0
+    }
+
+    /// So much is written at most until it is synced.
+    private static let limit: Int64 = 64 << 20
+
+    private let state = Mutex(State())
+
+    var isEmpty: Bool { state.withLock { $0.files.isEmpty } }
+
+    /// - Returns: Whether it is time for a sync.
+    func add(_ file: CacheFile, _ count: Int64) -> Bool {
+        state.withLock { state in
+            state.files[ObjectIdentifier(file)] = file
+            state.bytes += count
+            return state.bytes >= Self.limit
+        }
+    }
+
+    func takeAll() -> [CacheFile] {
+        state.withLock { state in
+            defer { state = State() }
+            return Array(state.files.values)
+        }
+    }
+}
