@@ -14,6 +14,7 @@ final class CacheCore: Sendable {
     let watch: DiskWatch
     let writes: WriteQueue
     let memory: MemoryBudget
+    let buffers = PieceBuffers()
     let logger: Logger
     private let unsynced = Unsynced()
     /// Counts what is written: the order in which blocks were used.

@@ -157,21 +157,14 @@ extension CacheFile {
         if !isInMemory { _ = try checksum(of: range) }
         if isInPageCache(range) { return }
         let before = drops.load(ordering: .sequentiallyConsistent)
-        var bytes = [UInt8](repeating: 0, count: range.count)
-        var failure: CacheError?
-        let count = bytes.withUnsafeMutableBytes { bytes -> Int in
-            do throws(CacheError) {
-                return try data.read(into: bytes, at: range.lowerBound)
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure }
-        guard count == bytes.count, drops.load(ordering: .sequentiallyConsistent) == before else { return }
+        let buffer = PieceBuffer(capacity: range.count)
+        let count = try buffer.fill { bytes -> Result<Int, CacheError> in
+            Result { () throws(CacheError) in try data.read(into: bytes, at: range.lowerBound) }
+        }.get()
+        guard count == range.count, drops.load(ordering: .sequentiallyConsistent) == before else { return }
         warm.withLock { warm in
             if warm.count >= 4 { warm.removeFirst() }
-            warm.append(MemoryPieces.Piece(start: range.lowerBound, bytes: bytes))
+            warm.append(MemoryPieces.Piece(start: range.lowerBound, buffer: buffer, count: count))
         }
     }
 

@@ -53,7 +53,11 @@ extension CacheFile {
             let start = Int(gap.lowerBound - offset)
             let part = UnsafeRawBufferPointer(rebasing: bytes[start..<start + gap.count])
             core.memory.add(part.count)
-            if let new = state.memory.add(part, at: gap.lowerBound, blockStart: blockStart) { added.append(new) }
+            if let new = state.memory.add(
+                part, at: gap.lowerBound, blockStart: blockStart, buffer: core.buffers.take)
+            {
+                added.append(new)
+            }
         }
         return added
     }
@@ -101,12 +105,11 @@ extension CacheFile {
     ///
     /// - Returns: Whether anything had to be written.
     func writePiece(at start: Int64) throws(CacheError) -> Bool {
-        guard let bytes = state.withLock({ $0.memory.take(at: start) }) else { return false }
-        let range = start..<start + Int64(bytes.count)
+        guard let (buffer, count) = state.withLock({ $0.memory.take(at: start) }) else { return false }
         do throws(CacheError) {
-            return try bytes.span.bytes.withUnsafeBytes { bytes throws(CacheError) -> Bool in
-                try storeOrMakeRoom(bytes, range)
-            }
+            let hasWritten = try storeOrMakeRoom(buffer.bytes(0..<count), start..<start + Int64(count))
+            core.buffers.giveBack(buffer)
+            return hasWritten
         } catch {
             state.withLock { $0.memory.giveBack(at: start) }
             throw error

@@ -190,10 +190,7 @@ extension CacheFile {
         for piece in pieces {
             let common = range.clamped(to: piece.start..<piece.end)
             guard readDisk(position..<common.lowerBound) else { return false }
-            let start = Int(common.lowerBound - piece.start)
-            piece.bytes.withUnsafeBytes {
-                part(common).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + common.count]))
-            }
+            part(common).copyMemory(from: piece.bytes(common))
             position = common.upperBound
         }
         return readDisk(position..<range.upperBound)

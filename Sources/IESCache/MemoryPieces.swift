@@ -5,11 +5,18 @@ struct MemoryPieces: Sendable {
     /// Bytes of one block, next to each other.
     struct Piece: Sendable {
         let start: Int64
-        var bytes: [UInt8]
+        let buffer: PieceBuffer
+        /// Bytes of the buffer that are filled.
+        var count: Int
         /// It is being written: nothing is added to it any more.
         var isTaken = false
 
-        var end: Int64 { start + Int64(bytes.count) }
+        var end: Int64 { start + Int64(count) }
+
+        /// Of offsets within the piece; valid as long as the piece is.
+        func bytes(_ range: Range<Int64>) -> UnsafeRawBufferPointer {
+            buffer.bytes(Int(range.lowerBound - start)..<Int(range.upperBound - start))
+        }
     }
 
     /// Few enough for a file's list to be searched and shifted in no time, and large enough to be written at the disk's speed.
@@ -23,27 +30,35 @@ struct MemoryPieces: Sendable {
 
     /// Adds bytes none of which are held here.
     ///
-    /// - Parameter blockStart: No piece reaches across it.
+    /// - Parameters:
+    ///   - bytes: At most `pieceSize`.
+    ///   - blockStart: No piece reaches across it.
+    ///   - buffer: For a new piece: of `pieceSize` bytes.
     /// - Returns: The start of a new piece; nil if a piece was made longer.
-    mutating func add(_ bytes: UnsafeRawBufferPointer, at offset: Int64, blockStart: Int64) -> Int64? {
+    mutating func add(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, blockStart: Int64, buffer: () -> PieceBuffer
+    ) -> Int64? {
         ranges.insert(offset..<offset + Int64(bytes.count))
         let index = firstIndex(endingAfter: offset - 1)
         if index < pieces.count, pieces[index].end == offset, offset > blockStart, !pieces[index].isTaken,
-            pieces[index].bytes.count + bytes.count <= Self.pieceSize
+            pieces[index].count + bytes.count <= pieces[index].buffer.capacity
         {
-            pieces[index].bytes.append(contentsOf: bytes)
+            pieces[index].buffer.write(bytes, at: pieces[index].count)
+            pieces[index].count += bytes.count
             return nil
         }
         let place = index < pieces.count && pieces[index].end == offset ? index + 1 : index
-        pieces.insert(Piece(start: offset, bytes: Array(bytes)), at: place)
+        let buffer = buffer()
+        buffer.write(bytes, at: 0)
+        pieces.insert(Piece(start: offset, buffer: buffer, count: bytes.count), at: place)
         return offset
     }
 
-    /// The bytes of the piece that starts at `start`, which stays readable and grows no more.
-    mutating func take(at start: Int64) -> [UInt8]? {
+    /// The piece that starts at `start`, which stays readable and grows no more.
+    mutating func take(at start: Int64) -> (buffer: PieceBuffer, count: Int)? {
         guard let index = index(of: start) else { return nil }
         pieces[index].isTaken = true
-        return pieces[index].bytes
+        return (pieces[index].buffer, pieces[index].count)
     }
 
     /// Takes `take` back: it could not be written.
@@ -57,7 +72,7 @@ struct MemoryPieces: Sendable {
         guard let index = index(of: start) else { return 0 }
         let piece = pieces.remove(at: index)
         ranges.remove(piece.start..<piece.end)
-        return piece.bytes.count
+        return piece.count
     }
 
     /// The pieces that `range` touches, in order.
@@ -73,9 +88,8 @@ struct MemoryPieces: Sendable {
         let range = offset..<offset + Int64(bytes.count)
         return pieces(in: range).allSatisfy { piece in
             let common = range.clamped(to: piece.start..<piece.end)
-            let mine = piece.bytes[Int(common.lowerBound - piece.start)..<Int(common.upperBound - piece.start)]
             let other = bytes[Int(common.lowerBound - offset)..<Int(common.upperBound - offset)]
-            return mine.elementsEqual(other)
+            return piece.bytes(common).elementsEqual(other)
         }
     }
 

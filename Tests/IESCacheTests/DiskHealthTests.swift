@@ -47,17 +47,22 @@ import Testing
 @Suite struct MemoryPiecesTests {
     private func pieces(_ parts: [(Int64, [UInt8])]) -> MemoryPieces {
         var pieces = MemoryPieces()
-        for (offset, bytes) in parts {
-            _ = bytes.withUnsafeBytes { pieces.add($0, at: offset, blockStart: 0) }
-        }
+        for (offset, bytes) in parts { _ = add(bytes, at: offset, to: &pieces) }
         return pieces
+    }
+
+    private func add(_ bytes: [UInt8], at offset: Int64, blockStart: Int64 = 0, to pieces: inout MemoryPieces) -> Int64?
+    {
+        bytes.withUnsafeBytes { bytes in
+            pieces.add(bytes, at: offset, blockStart: blockStart) { PieceBuffer(capacity: MemoryPieces.pieceSize) }
+        }
     }
 
     @Test func `bytes next to each other make one piece, until it is written`() {
         var pieces = pieces([(10, [1, 2]), (12, [3])])
-        let taken = pieces.take(at: 10)
+        let taken = pieces.take(at: 10).map { Array($0.buffer.bytes(0..<$0.count)) }
         #expect(taken == [1, 2, 3])
-        let new = [UInt8](repeating: 4, count: 2).withUnsafeBytes { pieces.add($0, at: 13, blockStart: 0) }
+        let new = add([4, 4], at: 13, to: &pieces)
         #expect(new == 13)
         #expect(pieces.ranges.ranges == [10..<15])
         #expect(pieces.pieces(in: 12..<14).map(\.start) == [10, 13])
@@ -68,8 +73,27 @@ import Testing
 
     @Test func `no piece reaches across the start of a block`() {
         var pieces = pieces([(6, [1, 2])])
-        let new = [UInt8(3)].withUnsafeBytes { pieces.add($0, at: 8, blockStart: 8) }
+        let new = add([3], at: 8, blockStart: 8, to: &pieces)
         #expect(new == 8)
+    }
+
+    @Test func `who reads a piece while it grows keeps what it was told of`() throws {
+        var pieces = pieces([(0, [1, 2, 3])])
+        let piece = try #require(pieces.pieces(in: 0..<3).first)
+        #expect(add([4, 5], at: 3, to: &pieces) == nil)
+        #expect(Array(piece.bytes(0..<3)) == [1, 2, 3] && piece.end == 3)
+        #expect(pieces.pieces(in: 0..<5).first.map { Array($0.bytes(0..<5)) } == [1, 2, 3, 4, 5])
+    }
+
+    @Test func `a buffer is used again when nobody else has it`() {
+        let buffers = PieceBuffers()
+        var kept: PieceBuffer? = buffers.take()
+        let first = ObjectIdentifier(kept!)
+        buffers.giveBack(kept!)
+        #expect(ObjectIdentifier(buffers.take()) != first)
+        let buffer = kept.take()!
+        buffers.giveBack(buffer)
+        #expect(ObjectIdentifier(buffers.take()) == first)
     }
 
     @Test func `what is held is compared, what is not is not`() {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Memory that is filled from front to back, once.
+///
+/// Whoever has locked the state of its file appends to it, and counts there what it appended; readers learn the count under
+/// the same lock. So nobody reads what is being written, and nobody has to copy it to read on.
+final class PieceBuffer: @unchecked Sendable {
+    // Bytes that were counted are never changed, and others are not read.
+    private let memory: UnsafeMutableRawBufferPointer
+
+    init(capacity: Int) { memory = .allocate(byteCount: capacity, alignment: 4096) }
+
+    deinit { memory.deallocate() }
+
+    /// In bytes.
+    var capacity: Int { memory.count }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + bytes.count]).copyMemory(from: bytes)
+    }
+
+    /// Fills a buffer that nobody else has yet.
+    func fill<Value>(_ body: (UnsafeMutableRawBufferPointer) -> Value) -> Value { body(memory) }
+
+    /// Valid as long as the buffer is.
+    func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[range]) }
+}
+
+/// Buffers to be used again: fresh memory costs more than what is done with it, because the kernel clears it first.
+final class PieceBuffers: Sendable {
+    /// 8 MiB: the pieces that are under way while a disk keeps up.
+    private static let kept = 32
+
+    private let free = Mutex<[PieceBuffer]>([])
+
+    func take() -> PieceBuffer { free.withLock { $0.popLast() } ?? PieceBuffer(capacity: MemoryPieces.pieceSize) }
+
+    /// Takes a buffer back, if nobody else has it.
+    func giveBack(_ buffer: consuming PieceBuffer) {
+        var buffer = buffer
+        guard isKnownUniquelyReferenced(&buffer), buffer.capacity == MemoryPieces.pieceSize else { return }
+        free.withLock { [buffer] free in
+            if free.count < Self.kept { free.append(buffer) }
+        }
+    }
+}
