@@ -23,20 +23,29 @@ struct MemoryPieces: Sendable {
 
     /// Adds bytes none of which are held here.
     ///
-    /// - Parameter blockStart: No piece reaches across it.
+    /// - Parameter block: No piece reaches across its bounds.
     /// - Returns: The start of a new piece; nil if a piece was made longer.
-    mutating func add(_ bytes: UnsafeRawBufferPointer, at offset: Int64, blockStart: Int64) -> Int64? {
+    mutating func add(_ bytes: UnsafeRawBufferPointer, at offset: Int64, in block: Range<Int64>) -> Int64? {
         ranges.insert(offset..<offset + Int64(bytes.count))
         let index = firstIndex(endingAfter: offset - 1)
-        if index < pieces.count, pieces[index].end == offset, offset > blockStart, !pieces[index].isTaken,
+        if index < pieces.count, pieces[index].end == offset, offset > block.lowerBound, !pieces[index].isTaken,
             pieces[index].bytes.count + bytes.count <= Self.pieceSize
         {
             pieces[index].bytes.append(contentsOf: bytes)
             return nil
         }
         let place = index < pieces.count && pieces[index].end == offset ? index + 1 : index
-        pieces.insert(Piece(start: offset, bytes: Array(bytes)), at: place)
+        pieces.insert(Piece(start: offset, bytes: Self.copy(bytes, growsTo: block.upperBound - offset)), at: place)
         return offset
+    }
+
+    /// With room for what is likely to follow: growing would copy it again.
+    private static func copy(_ bytes: UnsafeRawBufferPointer, growsTo end: Int64) -> [UInt8] {
+        let capacity = max(bytes.count, Int(min(end, Int64(pieceSize))))
+        return [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+            count = bytes.count
+        }
     }
 
     /// The bytes of the piece that starts at `start`, which stays readable and grows no more.

@@ -48,7 +48,7 @@ import Testing
     private func pieces(_ parts: [(Int64, [UInt8])]) -> MemoryPieces {
         var pieces = MemoryPieces()
         for (offset, bytes) in parts {
-            _ = bytes.withUnsafeBytes { pieces.add($0, at: offset, blockStart: 0) }
+            _ = bytes.withUnsafeBytes { pieces.add($0, at: offset, in: 0..<1 << 20) }
         }
         return pieces
     }
@@ -57,7 +57,7 @@ import Testing
         var pieces = pieces([(10, [1, 2]), (12, [3])])
         let taken = pieces.take(at: 10)
         #expect(taken == [1, 2, 3])
-        let new = [UInt8](repeating: 4, count: 2).withUnsafeBytes { pieces.add($0, at: 13, blockStart: 0) }
+        let new = [UInt8](repeating: 4, count: 2).withUnsafeBytes { pieces.add($0, at: 13, in: 0..<1 << 20) }
         #expect(new == 13)
         #expect(pieces.ranges.ranges == [10..<15])
         #expect(pieces.pieces(in: 12..<14).map(\.start) == [10, 13])
@@ -68,7 +68,7 @@ import Testing
 
     @Test func `no piece reaches across the start of a block`() {
         var pieces = pieces([(6, [1, 2])])
-        let new = [UInt8(3)].withUnsafeBytes { pieces.add($0, at: 8, blockStart: 8) }
+        let new = [UInt8(3)].withUnsafeBytes { pieces.add($0, at: 8, in: 8..<16) }
         #expect(new == 8)
     }
 
