@@ -33,8 +33,8 @@ final class Unsynced: Sendable {
         var bytes: Int64 = 0
     }
 
-    /// So much is written at most until it is synced.
-    private static let limit: Int64 = 64 << 20
+    /// So much is written at most until a sync tells whether it got to the disk; more often would hold up downloads.
+    private static let limit: Int64 = 512 << 20
 
     private let state = Mutex(State())
 

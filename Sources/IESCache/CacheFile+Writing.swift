@@ -20,7 +20,7 @@ extension CacheFile {
             if isHeld, !state.bypassed.overlaps(range) { return ([], .held(whole)) }
             guard state.memory.agrees(with: bytes, at: offset) else { return ([], .contradiction) }
             let onDisk = isHeld ? [] : state.map.present.parts(in: range)
-            return (add(bytes, at: offset, blockStart: whole.lowerBound, to: &state), .unfinished(onDisk))
+            return (add(bytes, at: offset, in: whole, to: &state), .unfinished(onDisk))
         }
         for start in added { core.writes.add(self, at: start) }
         switch known {
@@ -46,18 +46,15 @@ extension CacheFile {
     }
 
     private func add(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int64, blockStart: Int64, to state: inout State
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, in block: Range<Int64>, to state: inout State
     ) -> [Int64] {
         var added: [Int64] = []
         for gap in state.gaps(in: offset..<offset + Int64(bytes.count)) {
             let start = Int(gap.lowerBound - offset)
             let part = UnsafeRawBufferPointer(rebasing: bytes[start..<start + gap.count])
             core.memory.add(part.count)
-            if let new = state.memory.add(
-                part, at: gap.lowerBound, blockStart: blockStart, buffer: core.buffers.take)
-            {
-                added.append(new)
-            }
+            let new = state.memory.add(part, at: gap.lowerBound, in: block, buffer: core.buffers.take)
+            if let new { added.append(new) }
         }
         return added
     }

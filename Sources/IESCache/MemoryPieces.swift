@@ -32,15 +32,15 @@ struct MemoryPieces: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: At most `pieceSize`.
-    ///   - blockStart: No piece reaches across it.
-    ///   - buffer: For a new piece: of `pieceSize` bytes.
+    ///   - block: No piece reaches across its bounds.
+    ///   - buffer: Makes one of so many bytes for a new piece, which has room for what is likely to follow.
     /// - Returns: The start of a new piece; nil if a piece was made longer.
     mutating func add(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int64, blockStart: Int64, buffer: () -> PieceBuffer
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, in block: Range<Int64>, buffer: (Int) -> PieceBuffer
     ) -> Int64? {
         ranges.insert(offset..<offset + Int64(bytes.count))
         let index = firstIndex(endingAfter: offset - 1)
-        if index < pieces.count, pieces[index].end == offset, offset > blockStart, !pieces[index].isTaken,
+        if index < pieces.count, pieces[index].end == offset, offset > block.lowerBound, !pieces[index].isTaken,
             pieces[index].count + bytes.count <= pieces[index].buffer.capacity
         {
             pieces[index].buffer.write(bytes, at: pieces[index].count)
@@ -48,7 +48,7 @@ struct MemoryPieces: Sendable {
             return nil
         }
         let place = index < pieces.count && pieces[index].end == offset ? index + 1 : index
-        let buffer = buffer()
+        let buffer = buffer(max(bytes.count, Int(min(block.upperBound - offset, Int64(Self.pieceSize)))))
         buffer.write(bytes, at: 0)
         pieces.insert(Piece(start: offset, buffer: buffer, count: bytes.count), at: place)
         return offset

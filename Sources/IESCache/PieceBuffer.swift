@@ -35,7 +35,11 @@ final class PieceBuffers: Sendable {
 
     private let free = Mutex<[PieceBuffer]>([])
 
-    func take() -> PieceBuffer { free.withLock { $0.popLast() } ?? PieceBuffer(capacity: MemoryPieces.pieceSize) }
+    /// A buffer of so many bytes.
+    func take(_ capacity: Int) -> PieceBuffer {
+        let used = capacity == MemoryPieces.pieceSize ? free.withLock { $0.popLast() } : nil
+        return used ?? PieceBuffer(capacity: capacity)
+    }
 
     /// Takes a buffer back, if nobody else has it.
     func giveBack(_ buffer: consuming PieceBuffer) {

@@ -51,11 +51,10 @@ import Testing
         return pieces
     }
 
-    private func add(_ bytes: [UInt8], at offset: Int64, blockStart: Int64 = 0, to pieces: inout MemoryPieces) -> Int64?
-    {
-        bytes.withUnsafeBytes { bytes in
-            pieces.add(bytes, at: offset, blockStart: blockStart) { PieceBuffer(capacity: MemoryPieces.pieceSize) }
-        }
+    private func add(
+        _ bytes: [UInt8], at offset: Int64, in block: Range<Int64> = 0..<1 << 20, to pieces: inout MemoryPieces
+    ) -> Int64? {
+        bytes.withUnsafeBytes { pieces.add($0, at: offset, in: block) { PieceBuffer(capacity: $0) } }
     }
 
     @Test func `bytes next to each other make one piece, until it is written`() {
@@ -73,7 +72,7 @@ import Testing
 
     @Test func `no piece reaches across the start of a block`() {
         var pieces = pieces([(6, [1, 2])])
-        let new = add([3], at: 8, blockStart: 8, to: &pieces)
+        let new = add([3], at: 8, in: 8..<16, to: &pieces)
         #expect(new == 8)
     }
 
@@ -87,13 +86,13 @@ import Testing
 
     @Test func `a buffer is used again when nobody else has it`() {
         let buffers = PieceBuffers()
-        var kept: PieceBuffer? = buffers.take()
+        var kept: PieceBuffer? = buffers.take(MemoryPieces.pieceSize)
         let first = ObjectIdentifier(kept!)
         buffers.giveBack(kept!)
-        #expect(ObjectIdentifier(buffers.take()) != first)
+        #expect(ObjectIdentifier(buffers.take(MemoryPieces.pieceSize)) != first)
         let buffer = kept.take()!
         buffers.giveBack(buffer)
-        #expect(ObjectIdentifier(buffers.take()) == first)
+        #expect(ObjectIdentifier(buffers.take(MemoryPieces.pieceSize)) == first)
     }
 
     @Test func `what is held is compared, what is not is not`() {

@@ -5,7 +5,10 @@ import Glibc
 import Testing
 
 /// File systems of their own for a cache directory: one that can be filled, and one on a disk that fails on request.
-final class SmallDisk {
+///
+/// What waits for a command does so on a thread of its own: the pool's are few.
+/// Its variables are set before anyone else has it, so that it may be sent.
+final class SmallDisk: @unchecked Sendable {
     enum Mode: String { case ok, eio, eioRead = "eio-read", eioWrite = "eio-write", stall }
 
     /// Where the file system is mounted.
@@ -31,27 +34,49 @@ final class SmallDisk {
     }
 
     /// An ext4 file system of `size` MiB on a loop device over a file on tmpfs.
-    static func full(megabytes size: Int) throws -> SmallDisk {
+    static func withFull(megabytes size: Int, _ body: (SmallDisk) async throws -> Void) async throws {
         let disk = try SmallDisk()
-        try disk.run("mkdir \(disk.directory)/memory && mount -t tmpfs none \(disk.directory)/memory")
-        try disk.makeFileSystem(on: "\(disk.directory)/memory/image", megabytes: size)
-        return disk
+        try await disk.with(body) {
+            try disk.run("mkdir \(disk.directory)/memory && mount -t tmpfs none \(disk.directory)/memory")
+            try disk.makeFileSystem(on: "\(disk.directory)/memory/image", megabytes: size)
+        }
     }
 
     /// The same over a file that fails as `setMode` says.
-    static func faulty(megabytes size: Int) throws -> SmallDisk {
+    static func withFaulty(megabytes size: Int, _ body: (SmallDisk) async throws -> Void) async throws {
         let disk = try SmallDisk()
+        try await disk.with(body) { try disk.startFaulty(megabytes: size) }
+    }
+
+    private func with(
+        _ body: (SmallDisk) async throws -> Void, prepare: @escaping @Sendable () throws -> Void
+    ) async throws {
+        do {
+            try await Self.onThread(prepare)
+            try await body(self)
+        } catch {
+            try await Self.onThread { self.remove() }
+            throw error
+        }
+        try await Self.onThread { self.remove() }
+    }
+
+    private static func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    private func startFaulty(megabytes size: Int) throws {
         let script = try #require(Bundle.module.url(forResource: "Fixtures/faulty-disk", withExtension: "py")).path
-        let base = disk.directory
-        try disk.run("truncate -s \(size)M \(base)/backing && mkdir \(base)/fuse")
-        disk.setMode(.ok)
-        disk.disk = popen("exec python3 \(script) \(base)/fuse \(base)/backing \(base)/mode", "re")
+        try run("truncate -s \(size)M \(directory)/backing && mkdir \(directory)/fuse")
+        setMode(.ok)
+        disk = popen("exec python3 \(script) \(directory)/fuse \(directory)/backing \(directory)/mode", "re")
         var line = [CChar](repeating: 0, count: 100)
-        let isReady = fgets(&line, 100, disk.disk) != nil
+        let isReady = fgets(&line, 100, disk) != nil
         try #require(isReady)
-        disk.process = atoi(line)
-        try disk.makeFileSystem(on: "\(base)/fuse/disk", megabytes: nil)
-        return disk
+        process = atoi(line)
+        try makeFileSystem(on: "\(directory)/fuse/disk", megabytes: nil)
     }
 
     private func makeFileSystem(on file: String, megabytes: Int?) throws {
@@ -70,17 +95,27 @@ final class SmallDisk {
     }
 
     /// Makes the file system read-only at once, whoever has files open, as an error of its own does.
-    func makeReadOnly() throws { try run("echo test > /sys/fs/ext4/$(basename \(device ?? ""))/trigger_fs_error") }
+    func makeReadOnly() async throws {
+        try await Self.onThread { [self] in
+            try run("echo test > /sys/fs/ext4/$(basename \(device ?? ""))/trigger_fs_error")
+        }
+    }
 
     /// Takes all space that is left.
-    func fill() throws { try run("sync; dd if=/dev/zero of=\(path)/filler bs=4k 2>/dev/null || true") }
+    func fill() async throws {
+        try await Self.onThread { [self] in
+            try run("sync -f \(path); dd if=/dev/zero of=\(path)/filler bs=4k 2>/dev/null || true")
+        }
+    }
 
     func unfill() { unlink("\(path)/filler") }
 
     /// Forgets what memory holds of the disk.
-    func dropCaches() throws { try run("sync; echo 1 > /proc/sys/vm/drop_caches") }
+    func dropCaches() async throws {
+        try await Self.onThread { [self] in try run("sync -f \(path); echo 1 > /proc/sys/vm/drop_caches") }
+    }
 
-    func remove() {
+    private func remove() {
         setMode(.ok)
         _ = try? run("umount -l \(path)")
         if let device { _ = try? run("losetup -d \(device)") }
