@@ -102,10 +102,11 @@ extension CacheFile {
     ///
     /// - Returns: Whether anything had to be written.
     func writePiece(at start: Int64) throws(CacheError) -> Bool {
-        guard let (buffer, count) = state.withLock({ $0.memory.take(at: start) }) else { return false }
+        var (buffer, count) = state.withLock { $0.memory.take(at: start) }
+        guard let bytes = buffer?.bytes(0..<count) else { return false }
         do throws(CacheError) {
-            let hasWritten = try storeOrMakeRoom(buffer.bytes(0..<count), start..<start + Int64(count))
-            core.buffers.giveBack(buffer)
+            let hasWritten = try storeOrMakeRoom(bytes, start..<start + Int64(count))
+            core.buffers.giveBack(&buffer)
             return hasWritten
         } catch {
             state.withLock { $0.memory.giveBack(at: start) }

@@ -54,9 +54,9 @@ struct MemoryPieces: Sendable {
         return offset
     }
 
-    /// The piece that starts at `start`, which stays readable and grows no more.
-    mutating func take(at start: Int64) -> (buffer: PieceBuffer, count: Int)? {
-        guard let index = index(of: start) else { return nil }
+    /// The piece that starts at `start`, which stays readable and grows no more; no buffer if there is none.
+    mutating func take(at start: Int64) -> (buffer: PieceBuffer?, count: Int) {
+        guard let index = index(of: start) else { return (nil, 0) }
         pieces[index].isTaken = true
         return (pieces[index].buffer, pieces[index].count)
     }

@@ -41,11 +41,12 @@ final class PieceBuffers: Sendable {
         return used ?? PieceBuffer(capacity: capacity)
     }
 
-    /// Takes a buffer back, if nobody else has it.
-    func giveBack(_ buffer: consuming PieceBuffer) {
-        var buffer = buffer
-        guard isKnownUniquelyReferenced(&buffer), buffer.capacity == MemoryPieces.pieceSize else { return }
-        free.withLock { [buffer] free in
+    /// Takes a buffer back, if nobody else has it; afterwards the caller has none.
+    func giveBack(_ buffer: inout PieceBuffer?) {
+        // By reference: a copy would be another user.
+        let isUnused = isKnownUniquelyReferenced(&buffer)
+        guard let buffer = buffer.take(), isUnused, buffer.capacity == MemoryPieces.pieceSize else { return }
+        free.withLock { free in
             if free.count < Self.kept { free.append(buffer) }
         }
     }
