@@ -87,7 +87,9 @@ extension BlockCache {
         let marks = [recorded, files.withLock { $0.settled[record.id] }]
         let mark = marks.compactMap { $0 }.first { $0.status == status && $0.digest == digest }
         if mark == nil { Self.punchLeftovers(of: map, in: data, status) }
-        return CacheFile(record, core: core, data: data, map: map, mark: mark, isMarked: recorded != nil)
+        return CacheFile(
+            record, core: core, data: data, map: map, mark: mark, isMarkSynced: mark != nil && mark == recorded,
+            isMarked: recorded != nil)
     }
 
     /// Nil if the disk fails, or is full: what was asked of it can be had from the service.

@@ -10,8 +10,10 @@ extension CacheFile {
     package var isSettled: Bool {
         let (isSettled, isComplete) = state.withLock { ($0.isSettled, $0.map.isComplete) }
         if isSettled || !isComplete { return isSettled }
-        // What the mark stands for was synced before it was made.
-        guard acceptByMark(0..<size) else { return false }
+        // The kernel reads to the end of the data file, whatever size it was told.
+        guard state.withLock({ $0.isMarkSynced && $0.mark?.status.size == size }), acceptByMark(0..<size) else {
+            return false
+        }
         return state.withLock { state in
             guard state.map.isBelieved, state.mark != nil else { return false }
             state.isSettled = true
@@ -38,6 +40,7 @@ extension CacheFile {
             return block + 1
         }
         try data.sync()
+        guard try data.status().size == size else { return nil }
         state.withLock { state in
             // What was fetched again meanwhile may not be on the disk.
             let isSame = drops.load(ordering: .sequentiallyConsistent) == dropped

@@ -19,6 +19,8 @@ package final class CacheFile: Sendable {
         var unsynced: Set<Int> = []
         /// While the file is as this says, the blocks in doubt need no verification.
         var mark: CleanMark?
+        /// What the mark stands for was synced: it was made by a clean stop.
+        var isMarkSynced = false
         /// Every block is held and verified, and on the disk.
         var isSettled = false
         /// See `CacheFile.pin`.
@@ -47,14 +49,14 @@ package final class CacheFile: Sendable {
 
     init(
         _ record: ResultRecord, core: CacheCore, data: consuming DataFile, map: BlockMap, mark: CleanMark?,
-        isMarked: Bool
+        isMarkSynced: Bool, isMarked: Bool
     ) {
         self.record = record
         self.core = core
         self.data = data
         hasAll = Atomic(map.isBelieved)
         usedAt = Atomic(core.settings.now())
-        state = Mutex(State(map: map, mark: mark))
+        state = Mutex(State(map: map, mark: mark, isMarkSynced: isMarkSynced))
         changes = Mutex(isMarked)
     }
 

@@ -85,7 +85,10 @@ package final class Spool: Sendable {
             guard let data = state.data.take() else { throw .closed }
             return (
                 record,
-                cache.adopt(CacheFile(record, core: cache.core, data: data, map: map, mark: nil, isMarked: false))
+                cache.adopt(
+                    CacheFile(
+                        record, core: cache.core, data: data, map: map, mark: nil, isMarkSynced: false, isMarked: false)
+                )
             )
         }
     }

@@ -44,6 +44,40 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2)))
+    func `a file that was let go and is opened again was not synced`() async throws {
+        let scratch = try Scratch()
+        let cache = try scratch.open()
+        try cache.file(for: cache.add("t", size: Self.data.count)).store(Self.data, 0..<Self.data.count)
+        try cache.flush()
+        // More than are kept open.
+        for other in 0..<600 { _ = try cache.file(for: cache.add("other\(other)", size: 1)) }
+        let file = try Self.reopened(cache)
+        #expect(file.isComplete && !file.isSettled && !file.pin())
+        try await Self.settled(file)
+        #expect(cache.usage().verifiedBlocks == 0)
+        #expect(try await file.bytes(0, Self.data.count) == Self.data)
+    }
+
+    @Test func `a data file that goes on past the result is never settled`() async throws {
+        let scratch = try Scratch()
+        let first = try scratch.open()
+        try first.file(for: first.add("t", size: Self.data.count)).store(Self.data, 0..<Self.data.count)
+        first.close()
+        let path = try #require(Scratch.files(scratch.cachePath.appending("data")).first)
+        try Scratch.overwrite(path, at: Int64(Self.data.count), [1])
+        let cache = try scratch.open()
+        let file = try Self.reopened(cache)
+        try await file.prepare(0..<file.size)
+        #expect(file.isVerified && !file.isSettled)
+        file.settle()
+        // A second file is settled after the first.
+        let other = try cache.file(for: cache.add("u", size: 3))
+        try other.store([7, 8, 9], 0..<3)
+        try await Self.settled(other)
+        #expect(!file.isSettled && !file.pin())
+    }
+
+    @Test(.timeLimit(.minutes(2)))
     func `after a crash every block is verified first`() async throws {
         let scratch = try Scratch()
         let first = try scratch.open()
