@@ -43,21 +43,6 @@ import Testing
         #expect(cache.usage().verifiedBlocks == 0)
     }
 
-    @Test(.timeLimit(.minutes(2)))
-    func `a file that was let go and is opened again was not synced`() async throws {
-        let scratch = try Scratch()
-        let cache = try scratch.open()
-        try cache.file(for: cache.add("t", size: Self.data.count)).store(Self.data, 0..<Self.data.count)
-        try cache.flush()
-        // More than are kept open.
-        for other in 0..<600 { _ = try cache.file(for: cache.add("other\(other)", size: 1)) }
-        let file = try Self.reopened(cache)
-        #expect(file.isComplete && !file.isSettled && !file.pin())
-        try await Self.settled(file)
-        #expect(cache.usage().verifiedBlocks == 0)
-        #expect(try await file.bytes(0, Self.data.count) == Self.data)
-    }
-
     @Test func `a data file that goes on past the result is never settled`() async throws {
         let scratch = try Scratch()
         let first = try scratch.open()
