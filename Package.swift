@@ -46,11 +46,12 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "IESCache", dependencies: ["CLinux", grdb, logging, system], swiftSettings: strict),
         .target(name: "IESFetch", dependencies: ["IESCache", "IESService", logging], swiftSettings: safe),
+        .target(name: "IESTakeover", dependencies: ["CLinux", system], swiftSettings: strict),
         .target(
             name: "IESFileSystem",
-            dependencies: ["IESCache", "IESFetch", "IESService", logging, system], swiftSettings: safe),
+            dependencies: ["IESCache", "IESFetch", "IESService", "IESTakeover", logging, system], swiftSettings: safe),
         .target(
-            name: "IESMount", dependencies: ["CFuse3", "CLinux", "IESFileSystem", logging, system],
+            name: "IESMount", dependencies: ["CFuse3", "CLinux", "IESFileSystem", "IESTakeover", logging, system],
             swiftSettings: strict),
         .target(
             name: "IESSimulator",
@@ -64,7 +65,7 @@ let package = Package(
             name: "iesfs",
             dependencies: [
                 "CLinux", "IESCache", "IESFetch", "IESFileSystem", "IESMount", "IESService",
-                "IESSimulator", "IESTransport", configuration, logging, system,
+                "IESSimulator", "IESTakeover", "IESTransport", configuration, logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .testTarget(
@@ -81,12 +82,14 @@ let package = Package(
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "IESFileSystemTests",
-            dependencies: ["IESFileSystem", "IESFetch", "IESCache", "IESService", "IESSimulator", logging, system],
-            swiftSettings: strict),
+            dependencies: [
+                "IESFileSystem", "IESFetch", "IESCache", "IESService", "IESSimulator", "IESTakeover", logging, system,
+            ], swiftSettings: strict),
+        .testTarget(name: "IESTakeoverTests", dependencies: ["IESTakeover", system], swiftSettings: strict),
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
             swiftSettings: strict),
-        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", logging], swiftSettings: strict),
+        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", "IESTakeover", logging], swiftSettings: strict),
         .testTarget(
             name: "IESMountTests",
             dependencies: [

@@ -17,6 +17,12 @@ static inline struct fuse_session *ies_fuse_session_new(
     return fuse_session_new(arguments, operations, sizeof *operations, data);
 }
 
+// Gives a session a request that was not read from the device.
+static inline void ies_fuse_session_process(struct fuse_session *session, void *request, size_t size) {
+    const struct fuse_buf buffer = {.size = size, .mem = request};
+    fuse_session_process_buf(session, &buffer);
+}
+
 static inline int ies_fuse_session_loop_mt(struct fuse_session *session, struct fuse_loop_config *config) {
     return fuse_session_loop_mt(session, config);
 }

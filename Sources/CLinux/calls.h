@@ -20,6 +20,9 @@ static const int ies_FALLOC_FL_PUNCH_HOLE = 0x02;
 // open(2), on x86-64, arm64 and riscv64
 static const int ies_O_NOATIME = 01000000;
 
+// open(2): a name only, which can be executed
+static const int ies_O_PATH = 010000000;
+
 // lseek(2)
 static const int ies_SEEK_DATA = 3;
 static const int ies_SEEK_HOLE = 4;

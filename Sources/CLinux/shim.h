@@ -21,8 +21,10 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "crash.h"
 #include "crc32c.h"
 #include "descriptors.h"
 #include "pagecache.h"
+#include "shared.h"
 
 #endif

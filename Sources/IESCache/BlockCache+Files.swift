@@ -14,6 +14,8 @@ struct OpenFiles {
     var settled: [VersionID: CleanMark] = [:]
     /// Bodies of unknown length that are being taken.
     var spools: Set<VersionID> = []
+    /// Whose data files the kernel reads by itself since an earlier run, see `BlockCache.protect`.
+    var protected: Set<VersionID> = []
 
     /// Each takes a descriptor.
     static let kept = 512
@@ -86,10 +88,13 @@ extension BlockCache {
         let digest = map.digest
         let marks = [recorded, files.withLock { $0.settled[record.id] }]
         let mark = marks.compactMap { $0 }.first { $0.status == status && $0.digest == digest }
-        if mark == nil { Self.punchLeftovers(of: map, in: data, status) }
-        return CacheFile(
+        let isProtected = files.withLock { $0.protected.contains(record.id) }
+        if mark == nil, !isProtected { Self.punchLeftovers(of: map, in: data, status) }
+        let file = CacheFile(
             record, core: core, data: data, map: map, mark: mark, isMarkSynced: mark != nil && mark == recorded,
             isMarked: recorded != nil)
+        if isProtected { file.state.withLock { $0.pins += 1 } }
+        return file
     }
 
     /// Nil if the disk fails, or is full: what was asked of it can be had from the service.

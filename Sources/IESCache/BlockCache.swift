@@ -63,6 +63,12 @@ package final class BlockCache: Sendable {
         }
     }
 
+    /// A version of `key`, whether or not it is the newest; nil if it was never recorded.
+    package func version(_ number: Int, of key: ResultKey) throws(CacheError) -> ResultRecord? {
+        if let record = try latest(key), record.version == number { return record }
+        return try core.index.version(number, of: key)
+    }
+
     /// The projects of which results are known, sorted.
     package func projects() throws(CacheError) -> [String] { try core.index.projects() }
 
@@ -105,9 +111,10 @@ package final class BlockCache: Sendable {
         return try core.index.owner(ofInode: number)
     }
 
-    /// Keeps the last task list of `project`, as opaque bytes. Reaches the index within `indexDelay`.
+    /// Keeps the last task list of `project`, as opaque bytes. Is in the index on return, unless the disk fails: whoever
+    /// goes on with a directory in a later run finds the names that were there.
     package func storeTasks(_ json: [UInt8], of project: String) {
-        core.index.enqueue(.tasks(json, project: project, at: core.settings.now()))
+        core.index.commitOrEnqueue([.tasks(json, project: project, at: core.settings.now())])
     }
 
     /// The last list kept for `project`.

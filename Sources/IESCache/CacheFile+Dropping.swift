@@ -8,11 +8,13 @@ extension CacheFile {
     func drop(_ block: Int) throws(CacheError) {
         try changes.withLock { isMarked throws(CacheError) in
             try unmark(&isMarked)
-            let (range, charge) = state.withLock { ($0.map.range(of: block), $0.drop(block)) }
+            let (range, charge, isPinned) = state.withLock {
+                ($0.map.range(of: block), $0.drop(block), Self.isPinned($0))
+            }
             hasAll.store(false, ordering: .releasing)
             drops.add(1, ordering: .sequentiallyConsistent)
             core.index.enqueue(.dropped(record.id, block, charge: charge))
-            data.punch(range)
+            if !isPinned { data.punch(range) }
             core.ledger.release(charge)
         }
     }
@@ -31,6 +33,8 @@ extension CacheFile {
             let (ranges, charge) = state.withLock { state in
                 var ranges: [Range<Int64>] = []
                 var charge: Int64 = 0
+                // The index may lack blocks that were held when the kernel began to read the file by itself.
+                if Self.isPinned(state) { return (ranges, charge) }
                 for block in Array(state.map.pieces.keys) {
                     ranges.append(state.map.range(of: block))
                     charge += state.drop(block)

@@ -2,6 +2,20 @@
 
 import Synchronization
 
+extension BlockCache {
+    /// Keeps the data files of these versions as they are, as if each was pinned, until `unprotect`: the kernel has read
+    /// them by itself since before this run. To be called before any of them is used.
+    package func protect(_ versions: Set<VersionID>) { files.withLock { $0.protected.formUnion(versions) } }
+
+    /// Takes one version's `protect` back.
+    package func unprotect(_ version: VersionID) {
+        let file = files.withLock { files in
+            files.protected.remove(version) == nil ? nil : files.live[version]
+        }
+        file?.unpin()
+    }
+}
+
 /// Pins are counted, and kept in memory only.
 extension CacheFile {
     /// Keeps the data file as it is until `unpin`, for the kernel that reads it by itself: nothing of it is dropped, punched

@@ -16,6 +16,16 @@ extension Index {
         }
     }
 
+    func version(_ number: Int, of key: ResultKey) throws(CacheError) -> ResultRecord? {
+        try access { database in
+            let rows = try database.rows(
+                "SELECT \(ResultRecord.columns) FROM version WHERE project = ? AND task = ? AND number = ?",
+                [key.project, key.task, number])
+            guard let row = try rows.next(), let record = ResultRecord(row), record.key == key else { return nil }
+            return record
+        }
+    }
+
     func projects() throws(CacheError) -> [String] {
         // Steps from one project to the next through the key's index, however many results each has.
         try access { database in

@@ -228,6 +228,18 @@ package final class ResultFetcher: Sendable {
 
     // MARK: Results
 
+    /// A version of a result, for whoever has it open since an earlier run; one that is not the newest counts as changed:
+    /// what is held of it can be read. Nil if nothing is known of it.
+    package func version(_ number: Int, of id: ResultID) -> FetchedResult? {
+        if let result = try? held(id), result.record.version == number { return result }
+        guard let record = try? cache.version(number, of: ResultKey(id)), let file = try? cache.file(for: record) else {
+            return nil
+        }
+        let result = make(id, file, isStream: false)
+        result.fetching.withLock { $0.isChanged = true }
+        return result
+    }
+
     private func held(_ id: ResultID) throws(CacheError) -> FetchedResult? {
         if let result = state.withLock({ $0.results[id]?.result }) { return result }
         guard let record = try cache.latest(ResultKey(id)) else { return nil }

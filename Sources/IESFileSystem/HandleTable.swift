@@ -8,6 +8,8 @@ struct HandleTable<Object: Sendable>: Sendable {
     private struct Slot: Sendable {
         var use: UInt32 = 1
         var object: Object?
+        /// Open since an earlier worker, and not asked for yet: there is no object.
+        var isInherited = false
     }
 
     private var slots: [Slot] = []
@@ -21,6 +23,30 @@ struct HandleTable<Object: Sendable>: Sendable {
         return slots[index].object
     }
 
+    /// Adds the next slot as an earlier worker left it: `use` is the count of its present use, or of the next one.
+    mutating func inherit(use: UInt32, isOpen: Bool) {
+        if !isOpen { free.append(slots.count) }
+        slots.append(Slot(use: max(1, use), isInherited: isOpen))
+    }
+
+    /// Whether this is a handle of an earlier worker that has no object yet.
+    func isInherited(_ handle: HandleID) -> Bool {
+        let index = Int(truncatingIfNeeded: handle.rawValue & 0xffff_ffff)
+        return index < slots.count && slots[index].use == UInt32(handle.rawValue >> 32) && slots[index].isInherited
+    }
+
+    /// Gives an inherited handle its object, unless it has one by now or was closed.
+    ///
+    /// - Returns: Its object.
+    mutating func restore(_ handle: HandleID, _ object: Object) -> Object? {
+        if isInherited(handle) {
+            let index = Int(handle.rawValue & 0xffff_ffff)
+            slots[index].object = object
+            slots[index].isInherited = false
+        }
+        return self[handle]
+    }
+
     mutating func insert(_ object: Object) -> HandleID {
         let index = free.popLast() ?? slots.count
         if index == slots.count { slots.append(Slot()) }
@@ -28,14 +54,19 @@ struct HandleTable<Object: Sendable>: Sendable {
         return HandleID(rawValue: UInt64(slots[index].use) << 32 | UInt64(index))
     }
 
+    /// Closes a handle; what it stood for, nil if it is not open or has no object yet.
     @discardableResult
     mutating func remove(_ handle: HandleID) -> Object? {
-        guard let object = self[handle] else { return nil }
+        let object = self[handle]
+        guard object != nil || isInherited(handle) else { return nil }
         let index = Int(handle.rawValue & 0xffff_ffff)
         slots[index].object = nil
-        // 0 stays free, so that no handle is ever 0.
-        slots[index].use = slots[index].use == .max ? 1 : slots[index].use + 1
+        slots[index].isInherited = false
+        slots[index].use = Self.use(after: slots[index].use)
         free.append(index)
         return object
     }
+
+    /// 0 stays free, so that no handle is ever 0.
+    static func use(after use: UInt32) -> UInt32 { use == .max ? 1 : use + 1 }
 }

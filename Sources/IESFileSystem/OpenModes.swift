@@ -36,6 +36,12 @@ struct OpenModes: Sendable {
         return opens.backing
     }
 
+    /// Counts an open of an earlier worker, in the mode it was made in.
+    mutating func inherit(_ inode: InodeNumber, backing: BackingID?) {
+        let opens = inodes[inode] ?? Opens(backing: backing, count: 0)
+        inodes[inode] = Opens(backing: opens.backing, count: opens.count + 1)
+    }
+
     /// Takes one open back.
     ///
     /// - Returns: The backing file that nobody needs any more.

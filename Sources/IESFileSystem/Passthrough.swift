@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESCache
 import IESFetch
 import Synchronization
 package import SystemPackage
@@ -35,6 +36,8 @@ final class Passthrough: Sendable {
         var modes = OpenModes()
         /// The last refusal of a file that should have been passed through.
         var refusal: Errno?
+        /// What is passed through since an earlier worker: its data file is protected by number, not pinned.
+        var inherited: [InodeNumber: VersionID] = [:]
 
         var isOn: Bool { if case .on = standing { true } else { false } }
     }
@@ -61,17 +64,35 @@ final class Passthrough: Sendable {
         return backing
     }
 
-    /// Takes an open back.
-    func release(_ inode: InodeNumber, _ result: FetchedResult) {
-        let mustSettle = state.withLock { state in
-            let wasPassedThrough = state.modes.backing(of: inode) != nil
-            guard let unused = state.modes.release(inode) else { return !wasPassedThrough && state.isOn }
-            if case .on(let registry) = state.standing { registry.unregister(unused) }
-            result.unpin()
-            return false
+    /// Counts an open that an earlier worker made.
+    ///
+    /// - Parameter version: Whose data file the kernel reads, where there is a `backing`.
+    func inherit(_ inode: InodeNumber, backing: BackingID?, version: VersionID) {
+        state.withLock { state in
+            state.modes.inherit(inode, backing: backing)
+            if backing != nil { state.inherited[inode] = version }
         }
-        if mustSettle { result.settle() }
     }
+
+    /// Takes an open back.
+    ///
+    /// - Parameter result: Nil only for an open that was inherited.
+    /// - Returns: The version whose data file need not be protected any more.
+    func release(_ inode: InodeNumber, _ result: FetchedResult?) -> VersionID? {
+        let (mustSettle, unprotected) = state.withLock { state -> (Bool, VersionID?) in
+            let wasPassedThrough = state.modes.backing(of: inode) != nil
+            guard let unused = state.modes.release(inode) else { return (!wasPassedThrough && state.isOn, nil) }
+            if case .on(let registry) = state.standing { registry.unregister(unused) }
+            if let version = state.inherited.removeValue(forKey: inode) { return (false, version) }
+            result?.unpin()
+            return (false, nil)
+        }
+        if mustSettle { result?.settle() }
+        return unprotected
+    }
+
+    /// What the open passes its reads to; nil: they come here.
+    func backing(of inode: InodeNumber) -> BackingID? { state.withLock { $0.modes.backing(of: inode) } }
 
     func isPassedThrough(_ inode: InodeNumber) -> Bool { state.withLock { $0.modes.backing(of: inode) != nil } }
 

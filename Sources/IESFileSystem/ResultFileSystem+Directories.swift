@@ -2,27 +2,33 @@
 
 import IESCache
 import IESService
+import IESTakeover
 import Synchronization
 import SystemPackage
 
 extension ResultFileSystem {
     /// Opens a directory: a snapshot of its names.
-    package func openDirectoryNow(_ inode: InodeNumber) throws(FileSystemError) -> HandleID? {
+    package func openDirectoryNow(
+        _ inode: InodeNumber, request: RequestNumber = .none
+    ) throws(FileSystemError) -> HandleID? {
+        if let handle = openedDirectoryEarlier(inode, by: request) { return handle }
         let node = try record(of: inode).node
         if case .project(let project) = node, !lists.isSettled(project) { return nil }
-        return try openSnapshot(of: node)
+        return insert(.directory(try snapshot(of: node)), .directory, inode, request)
     }
 
     /// As `openDirectoryNow`, asking the service for a project's tasks where needed.
     ///
     /// A list that fails does not fail the directory: it shows what is known, and why in its attributes.
-    package func openDirectory(_ inode: InodeNumber) async throws(FileSystemError) -> HandleID {
+    package func openDirectory(
+        _ inode: InodeNumber, request: RequestNumber = .none
+    ) async throws(FileSystemError) -> HandleID {
         let node = try record(of: inode).node
         if case .project(let project) = node {
             await lists.settle(project)
             if Task.isCancelled { throw FileSystemError(.interrupted, "The operation was interrupted.") }
         }
-        return try openSnapshot(of: node)
+        return insert(.directory(try snapshot(of: node)), .directory, inode, request)
     }
 
     /// Gives the names after `offset` (0 for all, else an entry's `nextOffset`), `.` and `..` included,
@@ -30,7 +36,7 @@ extension ResultFileSystem {
     package func readDirectory(
         _ handle: HandleID, from offset: UInt64, _ visit: (DirectoryEntry) -> Bool
     ) throws(FileSystemError) {
-        guard case .directory(let snapshot)? = handles.withLock({ $0[handle] }) else { throw .notOpen }
+        guard case .directory(let snapshot)? = object(of: handle) else { throw .notOpen }
         let own = [(".", snapshot.node), ("..", snapshot.parent)]
         for (position, (name, node)) in own.enumerated() where offset <= position {
             let dots = DirectoryEntry(
@@ -51,7 +57,7 @@ extension ResultFileSystem {
 
     /// Closes a directory. Harmless for a handle that is not open.
     package func releaseDirectory(_ handle: HandleID) {
-        handles.withLock { _ = $0.remove(handle) }
+        _ = remove(handle)
     }
 
     private func entry(_ placed: DirectorySnapshot.Placed) -> DirectoryEntry {
@@ -75,9 +81,8 @@ extension ResultFileSystem {
             entry: entry(record, number), record: record)
     }
 
-    private func openSnapshot(of node: Node) throws(FileSystemError) -> HandleID {
-        let snapshot = DirectorySnapshot(of: node, parent: try parent(of: node), items(of: node))
-        return handles.withLock { $0.insert(.directory(snapshot)) }
+    func snapshot(of node: Node) throws(FileSystemError) -> DirectorySnapshot {
+        DirectorySnapshot(of: node, parent: try parent(of: node), items(of: node))
     }
 
     private func parent(of node: Node) throws(FileSystemError) -> Node {

@@ -3,24 +3,30 @@
 import IESCache
 import IESFetch
 import IESService
+import IESTakeover
 import Synchronization
 import SystemPackage
 
 extension ResultFileSystem {
     /// Opens a file.
     ///
-    /// - Parameter writing: The flags ask for more than reading (O_WRONLY, O_RDWR, O_TRUNC, O_APPEND): EROFS.
-    package func openNow(_ inode: InodeNumber, writing: Bool) throws(FileSystemError) -> OpenedFile? {
+    /// - Parameters:
+    ///   - writing: The flags ask for more than reading (O_WRONLY, O_RDWR, O_TRUNC, O_APPEND): EROFS.
+    ///   - request: One that is sent again gets the handle that an earlier worker made for it, if there is one.
+    package func openNow(
+        _ inode: InodeNumber, writing: Bool, request: RequestNumber = .none
+    ) throws(FileSystemError) -> OpenedFile? {
         if writing { throw FileSystemError(.readOnly, "The file system is read-only.") }
+        if let file = openedEarlier(inode, by: request) { return file }
         let node = try record(of: inode).node
         switch node {
         case .status(let file):
-            let handle = handles.withLock { [text = text(of: file)] in $0.insert(.text(text)) }
+            let handle = insert(.text(text(of: file)), .text, inode, request)
             return OpenedFile(handle: handle, directIO: true, keepCache: false)
         case .result(let id, _), .refused(let id, _):
             switch fetcher.known(id) {
             case .result(let result)?:
-                return fetcher.mustRevalidate(result) ? nil : try open(result, as: node, inode)
+                return fetcher.mustRevalidate(result) ? nil : try open(result, as: node, inode, request)
             case .failed(let error)?: throw FileSystemError(note(error, of: id, isRemembered: true))
             case nil: return nil
             }
@@ -32,8 +38,10 @@ extension ResultFileSystem {
     }
 
     /// As `openNow`, asking the service where needed; ends by the deadline.
-    package func open(_ inode: InodeNumber, writing: Bool) async throws(FileSystemError) -> OpenedFile {
-        if let file = try openNow(inode, writing: writing) { return file }
+    package func open(
+        _ inode: InodeNumber, writing: Bool, request: RequestNumber = .none
+    ) async throws(FileSystemError) -> OpenedFile {
+        if let file = try openNow(inode, writing: writing, request: request) { return file }
         let node = try record(of: inode).node
         if let id = node.resultID { await fetcher.revalidate(id) }
         guard let id = node.resultID else { throw .noSuchName }
@@ -44,21 +52,21 @@ extension ResultFileSystem {
             throw FileSystemError(note(error, of: id, isRemembered: false))
         }
         succeeded(id)
-        return try open(result, as: node, inode)
+        return try open(result, as: node, inode, request)
     }
 
     /// Opens what the result is now, unless the inode stands for something else: another version, or a refusal.
     ///
     /// On ESTALE the kernel looks the name up again, once, and opens what it finds then.
     private func open(
-        _ result: FetchedResult, as node: Node, _ inode: InodeNumber
+        _ result: FetchedResult, as node: Node, _ inode: InodeNumber, _ request: RequestNumber
     ) throws(FileSystemError) -> OpenedFile {
         guard node == .result(result.id, version: result.record.version) else {
             throw FileSystemError(.changed, "The name stands for another content by now; look it up again.")
         }
         let file = OpenResult(id: result.id, inode: inode, content: result)
         let backing = passthrough.open(inode, result)
-        let handle = handles.withLock { $0.insert(.file(file)) }
+        let handle = insert(.file(file), .file, inode, request, backing: backing, version: result.record.id)
         return OpenedFile(handle: handle, directIO: false, keepCache: backing == nil, backing: backing)
     }
 
@@ -67,7 +75,7 @@ extension ResultFileSystem {
     package func readNow(
         _ handle: HandleID, at offset: Int64, into buffer: inout MutableRawSpan
     ) throws(FileSystemError) -> Int? {
-        switch handles.withLock({ $0[handle] }) {
+        switch object(of: handle) {
         case .file(let file)?:
             guard let count = file.content.readNow(at: offset, into: &buffer) else { return nil }
             file.stream.noteRead(at: offset, count: count)
@@ -89,7 +97,7 @@ extension ResultFileSystem {
 
     /// Waits until `readNow` can answer for these bytes.
     package func prepareRead(_ handle: HandleID, at offset: Int64, count: Int) async throws(FileSystemError) {
-        guard case .file(let file)? = handles.withLock({ $0[handle] }) else { throw .notOpen }
+        guard case .file(let file)? = object(of: handle) else { throw .notOpen }
         let start = max(0, offset)
         let range = start..<max(start, min(file.content.size, start + Int64(count)))
         if range.isEmpty { return }
@@ -109,9 +117,17 @@ extension ResultFileSystem {
 
     /// The last descriptor of this handle was closed. Harmless for a handle that is not open.
     package func release(_ handle: HandleID) {
-        guard case .file(let file)? = handles.withLock({ $0.remove(handle) }) else { return }
-        file.stream.close()
-        passthrough.release(file.inode, file.content)
+        let (object, earlier) = remove(handle)
+        if case .file(let file)? = object {
+            file.stream.close()
+            release(file.inode, file.content)
+        } else if let earlier, earlier.kind == .file {
+            release(InodeNumber(rawValue: earlier.inode), nil)
+        }
+    }
+
+    private func release(_ inode: InodeNumber, _ content: FetchedResult?) {
+        if let version = passthrough.release(inode, content) { cache.unprotect(version) }
     }
 }
 

@@ -3,6 +3,7 @@
 package import IESCache
 package import IESFetch
 package import IESService
+package import IESTakeover
 package import Logging
 import Synchronization
 import SystemPackage
@@ -21,9 +22,12 @@ package final class ResultFileSystem: Sendable {
     let settings: FileSystemSettings
     let lists: TaskLists
     let links: LinkDirectories
-    let inodes = Mutex(InodeTable())
+    let inodes: Mutex<InodeTable>
     let handles = Mutex(HandleTable<OpenObject>())
     let passthrough = Passthrough()
+    /// What the next worker will know of this one; nil: nothing.
+    let kept: TakeoverRecord?
+    let inherited = Inheritance()
     let failures: SharedFailureBook
     let answered: AnsweredProjects
     let endpoint: Endpoint
@@ -33,18 +37,23 @@ package final class ResultFileSystem: Sendable {
     let startedInstant: ContinuousClock.Instant
     private let invalidEntry = Mutex<@Sendable (InodeNumber, String) -> Void>({ _, _ in })
 
-    /// - Parameter status: Lines for `/.iesfs/status` that others know: credentials, passthrough, and so on.
+    /// - Parameters:
+    ///   - kept: Of the mount: what earlier workers told the kernel is taken over from it, and this one's is kept there.
+    ///   - status: Lines for `/.iesfs/status` that others know: credentials, passthrough, and so on.
     package init(
         fetcher: ResultFetcher, cache: BlockCache, client: ServiceClient, settings: FileSystemSettings,
-        status: @escaping @Sendable () -> [StatusLine] = { [] }, logger: Logger
+        kept: TakeoverRecord? = nil, status: @escaping @Sendable () -> [StatusLine] = { [] }, logger: Logger
     ) {
+        self.kept = kept
+        inodes = Mutex(InodeTable(kept))
         self.fetcher = fetcher
         self.cache = cache
         self.settings = settings
         self.logger = logger
         endpoint = client.endpoint
         moreStatus = status
-        started = settings.now()
+        // Attributes that were told never change, so they are those of the mount and not of this worker.
+        started = kept.map { FileTime(seconds: $0.started.seconds, nanoseconds: $0.started.nanoseconds) } ?? settings.now()
         startedInstant = settings.instant()
         links = LinkDirectories(cache: cache)
         let failures = SharedFailureBook()
@@ -59,6 +68,7 @@ package final class ResultFileSystem: Sendable {
                 book.listFailed(project, FailureDetails(.service(failure), timeout: timeout, time: now()))
             }
         }
+        inherit()
         fetcher.onChange = { [weak self] id in self?.changed(id) }
         fetcher.modified = { [lists] id in
             lists.task(id)?.endDate.map { FileTime($0) }.map {
@@ -74,7 +84,10 @@ package final class ResultFileSystem: Sendable {
     }
 
     /// Says whether the kernel may read finished results by itself from now on: once, before the first open.
-    package func passThrough(_ standing: PassthroughStanding) { passthrough.stand(standing) }
+    package func passThrough(_ standing: PassthroughStanding) {
+        passthrough.stand(standing)
+        releaseLeftovers()
+    }
 
     private func changed(_ id: ResultID) {
         links.invalidate(id.project)

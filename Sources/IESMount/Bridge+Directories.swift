@@ -11,10 +11,10 @@ extension Bridge {
         answer(
             request, "opendir",
             now: { () throws(FileSystemError) in
-                try fileSystem.openDirectoryNow(inode).map(Reply.openedDirectory)
+                try fileSystem.openDirectoryNow(inode, request: request.number).map(Reply.openedDirectory)
             },
             later: { fileSystem throws(FileSystemError) in
-                .openedDirectory(try await fileSystem.openDirectory(inode))
+                .openedDirectory(try await fileSystem.openDirectory(inode, request: request.number))
             })
     }
 

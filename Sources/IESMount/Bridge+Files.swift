@@ -11,9 +11,11 @@ extension Bridge {
         let writing = flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0
         answer(
             request, "open",
-            now: { () throws(FileSystemError) in try fileSystem.openNow(inode, writing: writing).map(Reply.opened) },
+            now: { () throws(FileSystemError) in
+                try fileSystem.openNow(inode, writing: writing, request: request.number).map(Reply.opened)
+            },
             later: { fileSystem throws(FileSystemError) in
-                .opened(try await fileSystem.open(inode, writing: writing))
+                .opened(try await fileSystem.open(inode, writing: writing, request: request.number))
             })
     }
 

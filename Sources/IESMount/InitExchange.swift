@@ -20,6 +20,11 @@ struct InitExchange: Sendable {
     private static let hasMoreFlags: UInt32 = 1 << 30
     /// FUSE_PASSTHROUGH, bit 37 of all flags.
     private static let passthrough: UInt32 = 1 << 5
+    /// FUSE_HAS_RESEND, bit 39 of all flags.
+    private static let resend: UInt32 = 1 << 7
+    /// The least that the kernel takes for `max_write`. It wants room for as much whenever a request is read, and nothing
+    /// is ever written here.
+    private static let longestWrite: UInt32 = 4096
 
     /// What to say of passthrough: the file systems that may lie under each other (`max_stack_depth`); nil: nothing.
     let stackDepth: UInt32?
@@ -49,6 +54,28 @@ struct InitExchange: Sendable {
         }
     }
 
+    /// An exchange of an earlier worker, as it was kept.
+    init(request: [UInt8], reply: [UInt8]) {
+        stackDepth = nil
+        self.request = request
+        self.reply = reply
+        isPassthroughAgreed =
+            reply.count >= Self.replyHeader + 36
+            && reply.withUnsafeBytes { reply in
+                Self.word(reply, Self.replyHeader + 12) & Self.hasMoreFlags != 0
+                    && Self.word(reply, Self.replyHeader + 32) & Self.passthrough != 0
+            }
+    }
+
+    /// Whether the kernel can queue requests again that were not answered (FUSE_HAS_RESEND, Linux 6.9).
+    var isResendOffered: Bool {
+        guard request.count >= Self.requestHeader + 20 else { return false }
+        return request.withUnsafeBytes { request in
+            Self.word(request, Self.requestHeader + 12) & Self.hasMoreFlags != 0
+                && Self.word(request, Self.requestHeader + 16) & Self.resend != 0
+        }
+    }
+
     /// Adds the flags that libfuse leaves out and the kernel offered.
     mutating func complete(_ body: UnsafeMutableRawBufferPointer) {
         guard body.count >= 64 else { return }
@@ -62,6 +89,7 @@ struct InitExchange: Sendable {
             isPassthroughAgreed = true
         }
         body.storeBytes(of: flags, toByteOffset: 12, as: UInt32.self)
+        body.storeBytes(of: Self.longestWrite, toByteOffset: 20, as: UInt32.self)
     }
 
     /// Keeps the reply as it went out; false if it was a refusal.

@@ -3,6 +3,7 @@
 import CFuse3
 import Glibc
 package import IESFileSystem
+package import IESTakeover
 package import Logging
 import Synchronization
 import SystemPackage
@@ -42,6 +43,8 @@ package final class MountSession: Sendable {
     private struct State {
         var onInit: @Sendable () -> Void = {}
         var mustEnd = false
+        /// What was not answered after this time is left to another worker; nil: it is answered with an error.
+        var leavesRestAfter: Duration?
         var running: Running?
     }
 
@@ -56,12 +59,17 @@ package final class MountSession: Sendable {
     private let settings: SessionSettings
     private let bridge: Bridge
     private let logger: Logger
+    private let kept: TakeoverRecord?
     private let state = Mutex(State())
 
-    /// - Parameter descriptor: Of `/dev/fuse`, mounted.
+    /// - Parameters:
+    ///   - descriptor: Of `/dev/fuse`, mounted.
+    ///   - kept: Of the mount. One that holds an INIT makes this session take over from an earlier worker's.
     package init(
-        fileSystem: ResultFileSystem, descriptor: Int32, settings: SessionSettings = SessionSettings(), logger: Logger
+        fileSystem: ResultFileSystem, descriptor: Int32, kept: TakeoverRecord? = nil,
+        settings: SessionSettings = SessionSettings(), logger: Logger
     ) {
+        self.kept = kept
         self.descriptor = descriptor
         self.settings = settings
         self.logger = logger
@@ -80,18 +88,23 @@ package final class MountSession: Sendable {
     /// Serves until the mount has gone or `end` is called, blocking this thread; then ends what still waits. Call it once.
     package func run() throws(SessionError) {
         let device = SessionDevice(
-            bridge: bridge, exchange: InitExchange(stackDepth: settings.passthrough.stackDepth)
+            bridge: bridge, exchange: InitExchange(stackDepth: settings.passthrough.stackDepth), kept: kept
         ) { [self] agreed in
             bridge.fileSystem.passThrough(settings.passthrough.standing(after: agreed, on: descriptor))
             onInit()
         }
         let session = try device.open(descriptor, refusesOthers: settings.refusesOthers)
         let invalidations = try startInvalidations(session)
-        let result = loop(session)
+        var result: Int32 = 0
+        if try takeOver(device, session) { result = loop(session) }
 
         // The loop has taken its own mark back. With it libfuse does not complain of replies that find no mount.
         fuse_session_exit(session)
         bridge.fileSystem.onInvalidEntry = { _, _ in }
+        if let time = state.withLock(\.leavesRestAfter) {
+            _ = bridge.waiting.drained(within: time)
+            device.fallSilent()
+        }
         bridge.waiting.close()
         let isDrained = bridge.waiting.drained(within: settings.drainTime)
         let isQuiet = invalidations.stop(within: settings.drainTime)
@@ -104,6 +117,22 @@ package final class MountSession: Sendable {
         }
         guard result == 0 else {
             throw SessionError(description: "Reading requests failed: \(Errno(rawValue: abs(result))).")
+        }
+    }
+
+    /// As `end`, where another worker may follow: what waits may still be answered within `time`, and the rest is not
+    /// answered.
+    package func endForSuccessor(within time: Duration) {
+        state.withLock { $0.leavesRestAfter = time }
+        end()
+    }
+
+    /// Goes on with an earlier worker's connection, if there was one; false if the mount has gone.
+    private func takeOver(_ device: SessionDevice, _ session: OpaquePointer) throws(SessionError) -> Bool {
+        guard let messages = kept?.initMessages else { return true }
+        let earlier = InitExchange(request: messages.request, reply: messages.reply)
+        return try device.takeOver(session, descriptor, from: earlier) { [bridge] inode, lookUps in
+            bridge.fileSystem.forget(InodeNumber(rawValue: inode), lookUps: lookUps)
         }
     }
 

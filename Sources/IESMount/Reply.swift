@@ -11,6 +11,8 @@ import SystemPackage
 /// replies; nobody touches it after that. So it may be handed over.
 struct Request: @unchecked Sendable {
     let pointer: fuse_req_t
+    /// Meant only where it was made by the thread that received it.
+    let number = RequestNumber(unique: ies_fuse_current_unique())
 
     init(_ pointer: fuse_req_t?) {
         // libfuse calls no operation without a request.

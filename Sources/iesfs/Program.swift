@@ -25,7 +25,8 @@ struct Program: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            MountCommand.self, UnmountCommand.self, StatusCommand.self, SimulateCommand.self, WorkerCommand.self,
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, UpgradeCommand.self, SimulateCommand.self,
+            WorkerCommand.self,
         ])
 
     static func main() {

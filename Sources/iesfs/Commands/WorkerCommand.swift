@@ -13,15 +13,17 @@ struct WorkerCommand: ParsableCommand {
     @Argument var mountpoint: String
     @Option(name: .customShort("o"), parsing: .unconditionalSingleValue) var options: [String] = []
     @Flag var foreground = false
+    @Flag var standBy = false
 
     func run() throws {
         var status = stat()
-        guard fstat(WorkerProcess.Inherited.lock, &status) == 0 else {
+        guard fstat(WorkerProcess.Inherited.record, &status) == 0 else {
             throw ProgramError("worker is started by 'iesfs mount' only", status: .usage)
         }
+        close(WorkerProcess.Inherited.executable)
         let control = ControlSocket(descriptor: WorkerProcess.Inherited.control)
         do throws(ProgramError) {
-            try Worker(job: try job(), control: control, inForeground: foreground).run().end()
+            try Worker(job: try job(), control: control, inForeground: foreground, standsBy: standBy).run().end()
         } catch {
             control.send(.failed(error.description, error.status))
             error.status.end()

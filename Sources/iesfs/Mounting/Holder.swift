@@ -3,10 +3,11 @@
 import Glibc
 import IESCache
 import IESMount
+import IESTakeover
 import Logging
 import SystemPackage
 
-/// Owns the mount: mounts, keeps the descriptor, starts the worker that answers, and unmounts.
+/// Owns the mount: mounts, keeps the descriptor, starts the workers that answer, and unmounts.
 ///
 /// It knows no network and no result, so that there is little in it that could fail. All of it runs on one thread.
 struct Holder: ~Copyable {
@@ -18,14 +19,16 @@ struct Holder: ~Copyable {
     private let signals: SignalQueue
     private let log: LogWriter
     private var plan = HolderPlan()
+    private let installedPath = Executable.installedPath
 
     /// - Parameter reporter: Nil in the foreground. To be called before any other thread is started.
     init(_ job: MountJob, reporter: ControlSocket?) throws(ProgramError) {
-        signals = SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
+        signals = SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD])
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs")
         ProcessLimits.forbidCore()
+        OutOfMemory.spare()
         self.job = job
         self.reporter = reporter
         inBackground = reporter != nil
@@ -37,8 +40,8 @@ struct Holder: ~Copyable {
     ///
     /// - Throws: What kept it from mounting at all. A failure of the worker is reported and logged here.
     consuming func run() throws(ProgramError) -> ExitStatus {
-        let mountpoint = try job.checkMountpoint()
         report(.progress("the lock of the cache directory"))
+        let mountpoint = try job.checkMountpoint()
         let lock = try lockCache(for: mountpoint)
         report(.progress("the kernel to mount \(mountpoint.path)"))
         let mount: HeldMount
@@ -49,33 +52,45 @@ struct Holder: ~Copyable {
         }
         // Only now: see Launcher.
         if inBackground { setsid() }
+        var workers: WorkerSuccession
         do throws(ProgramError) {
-            let worker = try WorkerProcess(for: job, device: mount.descriptor, lock: lock, inBackground: inBackground)
-            return hold(mount, worker)
+            workers = try WorkerSuccession(job, lock: lock, inBackground: inBackground)
+            try workers.start(on: mount.descriptor)
         } catch {
             mount.disconnect()
             _ = mount.unmount(lazily: true)
             throw error
         }
+        return hold(mount, &workers)
     }
 
-    private mutating func hold(_ mount: borrowing HeldMount, _ worker: WorkerProcess) -> ExitStatus {
+    private mutating func hold(_ mount: consuming HeldMount, _ workers: inout WorkerSuccession) -> ExitStatus {
+        var mount = mount
         let clock = ContinuousClock()
+        let start = clock.now
         var events: [HolderPlan.Event] = []
         var timer: ContinuousClock.Instant?
+        var chores = HolderChores(manager, at: clock.now)
         while true {
             while !events.isEmpty {
-                for action in plan.handle(events.removeFirst()) {
+                for action in plan.handle(events.removeFirst(), at: clock.now - start) {
                     switch action {
                     case .report(let message): carryOut(message, mount)
                     case .log(let level, let text): write(text, level)
                     case .unmount(let lazily):
-                        announceStop()
+                        if case .releasing = plan.phase { announceStop() }
                         events.append(.unmounted(mount.unmount(lazily: lazily)))
                     case .disconnect: mount.disconnect()
-                    case .signalWorker(let signal): worker.process.signal(signal.number)
                     case .setTimer(let duration): timer = duration.map { clock.now + $0 }
+                    case .mountAgain:
+                        do throws(ProgramError) {
+                            mount = try mountAgain()
+                            try workers.beginAgain(on: mount.descriptor)
+                        } catch {
+                            events.append(.startFailed(error.description))
+                        }
                     case .exit(let status): return status
+                    default: events += workers.carryOut(action, on: mount.descriptor, installedPath: installedPath)
                     }
                 }
             }
@@ -84,16 +99,23 @@ struct Holder: ~Copyable {
                 events.append(.timer)
                 continue
             }
-            events += waitForEvents(worker, timeout: timer.map { $0 - clock.now })
+            let now = clock.now
+            if chores.isDue(at: now), let hang = chores.carryOut(at: now, workers, isServing: plan.phase == .running) {
+                events.append(.hung(hang))
+                continue
+            }
+            let next = [timer, chores.next].compactMap { $0 }.min()
+            events += waitForEvents(&workers, timeout: next.map { $0 - now })
         }
     }
 
-    private mutating func waitForEvents(_ worker: WorkerProcess, timeout: Duration?) -> [HolderPlan.Event] {
-        var descriptors = worker.descriptors + [signals.descriptor]
+    private mutating func waitForEvents(
+        _ workers: inout WorkerSuccession, timeout: Duration?
+    ) -> [HolderPlan.Event] {
+        var descriptors = workers.descriptors + [signals.descriptor]
         if let reporter, !hasReported { descriptors.append(reporter.descriptor) }
         guard let ready = Poll.wait(for: descriptors, timeout: timeout) else { return [] }
-        var events = worker.messages().map { HolderPlan.Event.message($0) }
-        for line in worker.lastWords() { write("worker: \(line)", .error) }
+        var events = workers.events(log)
         if let reporter, !hasReported, ready.contains(reporter.descriptor) {
             hasReported = true
             events.append(.stopRequested)
@@ -103,15 +125,12 @@ struct Holder: ~Copyable {
             case SIGHUP where isatty(STDIN_FILENO) == 0:
                 log.reopen()
                 events.append(.reloadRequested)
-            case SIGCHLD:
-                guard let end = worker.process.endNow() else { break }
-                // What it said before it ended comes first.
-                events += worker.messages().map { .message($0) }
-                for line in worker.lastWords() { write("worker: \(line)", .error) }
-                events.append(.workerEnded(end))
+            case SIGUSR1: events.append(.upgradeRequested)
+            case SIGCHLD: events += workers.reap(log)
             default: events.append(.stopRequested)
             }
         }
+        if events.contains(.message(.ready)) { plan.ability = workers.ability }
         return events
     }
 
@@ -123,6 +142,9 @@ struct Holder: ~Copyable {
         case .ready:
             mount.widenReadAhead()
             write("mounted \(job.source) at \(mount.path)", .info)
+            if case .impossible(let reason) = plan.ability {
+                write("if the worker dies, the mount has to be made again: \(reason)", .notice)
+            }
             manager.ready("Serving \(mount.path)")
             hasReported = true
         case .failed(let text, _):
@@ -130,7 +152,7 @@ struct Holder: ~Copyable {
             hasReported = true
         case .progress(let text): manager.status("Waiting for \(text)")
         case .warning(let text): write(text, .warning)
-        case .unmounted: break
+        case .unmounted, .loaded, .go, .drain: break
         }
         report(message)
     }
@@ -148,6 +170,16 @@ struct Holder: ~Copyable {
         if level >= job.options.logLevel { log.write(text, level: level) }
     }
 
+    private func mountAgain() throws(ProgramError) -> HeldMount {
+        do throws(MountError) {
+            let mount = try HeldMount(job.request, at: try Mountpoint.check(job.mountpoint))
+            mount.widenReadAhead()
+            return mount
+        } catch {
+            throw ProgramError(error.description)
+        }
+    }
+
     /// Takes the lock, for which a daemon that is just ending is waited for.
     private func lockCache(for mountpoint: Mountpoint) throws(ProgramError) -> FileDescriptor {
         let directory = try job.cacheDirectory()
@@ -163,16 +195,6 @@ struct Holder: ~Copyable {
                 }
                 throw ProgramError(error.description)
             }
-        }
-    }
-}
-
-extension HolderPlan.Signal {
-    fileprivate var number: Int32 {
-        switch self {
-        case .hangUp: SIGHUP
-        case .terminate: SIGTERM
-        case .kill: SIGKILL
         }
     }
 }

@@ -44,7 +44,7 @@ struct Launcher {
             case .message(.failed(let text, let status)):
                 _ = holder.waitForEnd()
                 throw ProgramError(text, status: status)
-            case .message(.unmounted), .nothing: break
+            case .message(.unmounted), .message(.loaded), .message(.go), .message(.drain), .nothing: break
             case .ended:
                 throw ProgramError("the process in the background \(holder.waitForEnd()) while waiting for \(awaited)")
             }

@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import IESTakeover
 import SystemPackage
 
 /// The worker as its holder sees it: a process, a socket, and what it writes on standard error.
@@ -11,29 +12,47 @@ struct WorkerProcess {
         static let control = ChildProcess.firstDescriptor
         static let device = ChildProcess.firstDescriptor + 1
         static let lock = ChildProcess.firstDescriptor + 2
+        static let record = ChildProcess.firstDescriptor + 3
+        /// Its own program file, to be closed.
+        static let executable = ChildProcess.firstDescriptor + 4
+    }
+
+    /// What a worker gets from its holder.
+    struct Legacy {
+        let device: Int32
+        let lock: FileDescriptor
+        let record: TakeoverRecord
     }
 
     let process: ChildProcess
+    let executable: Executable
     private let socket: ControlSocket
     /// Nil in the foreground, where the worker shares our standard error.
     private let output: Int32?
 
-    /// Starts the worker. It ends by itself when this process does.
-    init(for job: MountJob, device: Int32, lock: FileDescriptor, inBackground: Bool) throws(ProgramError) {
+    /// Starts a worker. It ends by itself when this process does.
+    ///
+    /// - Parameter standsBy: It says that it was loaded, and waits for its turn.
+    init(
+        _ executable: Executable, for job: MountJob, _ legacy: Legacy, inBackground: Bool, standsBy: Bool = false
+    ) throws(ProgramError) {
+        self.executable = executable
         let (ours, theirs) = try ControlSocket.pair()
         defer { theirs.close() }
         var pipe: [Int32] = [-1, STDERR_FILENO]
         if inBackground, pipe2(&pipe, O_CLOEXEC | O_NONBLOCK) != 0 {
             throw ProgramError("no pipe for the worker process: \(CurrentError.text)")
         }
-        defer { if inBackground { close(pipe[1]) } }
+        defer { if inBackground { Glibc.close(pipe[1]) } }
         process = try ChildProcess.start(
             ChildProcess.Setup(
                 arguments: ["worker", job.source, job.mountpoint, "-o", job.resolved.asArgument]
-                    + (inBackground ? [] : ["--foreground"]),
-                descriptors: [theirs.descriptor, device, lock.rawValue],
+                    + (inBackground ? [] : ["--foreground"]) + (standsBy ? ["--stand-by"] : []),
+                descriptors: [
+                    theirs.descriptor, legacy.device, legacy.lock.rawValue, legacy.record.descriptor,
+                ],
                 standardError: pipe[1], hasOwnGroup: true, workingDirectory: "/",
-                withheld: [ServiceManager.variable]))
+                withheld: [ServiceManager.variable, "WATCHDOG_USEC", "WATCHDOG_PID"], executable: executable))
         socket = ours
         output = inBackground ? pipe[0] : nil
     }
@@ -42,6 +61,14 @@ struct WorkerProcess {
     var descriptors: [Int32] {
         // One that has ended would be ready for ever.
         [socket.descriptor, output].compactMap { $0 }.filter { !Poll.hasEnded($0) }
+    }
+
+    func tell(_ message: ControlMessage) { socket.send(message) }
+
+    /// To be called once, after the process has ended and everything was read.
+    func close() {
+        socket.close()
+        if let output { Glibc.close(output) }
     }
 
     /// The messages that have come.

@@ -37,13 +37,16 @@ struct ChildProcess: Sendable {
         var workingDirectory: String?
         /// Variables to leave out of the environment.
         var withheld: Set<String> = []
+        /// What to start; nil: the very file that runs now, even if another was installed meanwhile. The child finds it open
+        /// after its other descriptors.
+        var executable: Executable?
     }
 
     static let firstDescriptor: Int32 = 3
 
     let id: pid_t
 
-    /// Starts this program again: the very file that runs now, even if another was installed meanwhile.
+    /// Starts this program again.
     static func start(_ setup: Setup) throws(ProgramError) -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -56,7 +59,8 @@ struct ChildProcess: Sendable {
             for copy in copies { close(copy) }
         }
         // Copies well above the numbers they are put at, so that none overwrites another.
-        for source in [setup.standardError].compactMap({ $0 }) + setup.descriptors {
+        let descriptors = setup.descriptors + [setup.executable?.descriptor].compactMap { $0 }
+        for source in [setup.standardError].compactMap({ $0 }) + descriptors {
             let copy = fcntl(source, F_DUPFD_CLOEXEC, 64)
             guard copy >= 0 else { throw ProgramError("a child process cannot be started: \(CurrentError.text)") }
             copies.append(copy)
@@ -68,17 +72,20 @@ struct ChildProcess: Sendable {
         } else {
             posix_spawn_file_actions_adddup2(&actions, copies[0], STDERR_FILENO)
         }
-        for (index, copy) in copies.suffix(setup.descriptors.count).enumerated() {
+        for (index, copy) in copies.suffix(descriptors.count).enumerated() {
             posix_spawn_file_actions_adddup2(&actions, copy, firstDescriptor + Int32(index))
         }
-        posix_spawn_file_actions_addclosefrom_np(&actions, firstDescriptor + Int32(setup.descriptors.count))
+        posix_spawn_file_actions_addclosefrom_np(&actions, firstDescriptor + Int32(descriptors.count))
         if let directory = setup.workingDirectory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
         setSignals(&attributes, hasOwnGroup: setup.hasOwnGroup)
 
+        let file =
+            setup.executable == nil
+            ? "/proc/self/exe" : "/proc/self/fd/\(firstDescriptor + Int32(setup.descriptors.count))"
         var child: pid_t = 0
         let failure = withCStrings(["iesfs"] + setup.arguments) { arguments in
             withCStrings(environment(without: setup.withheld)) { environment in
-                posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments, environment)
+                posix_spawn(&child, file, &actions, &attributes, arguments, environment)
             }
         }
         guard failure == 0 else {

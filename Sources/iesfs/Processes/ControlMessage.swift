@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a worker tells its holder, and a holder in the background the command that started it.
+/// What a worker tells its holder and is told by it, and a holder in the background tells the command that started it.
 enum ControlMessage: Hashable, Sendable {
     /// What is being waited for, for the message of one who waits in vain.
     case progress(String)
@@ -12,6 +12,12 @@ enum ControlMessage: Hashable, Sendable {
     case failed(String, ExitStatus)
     /// The kernel ended the session: somebody unmounted.
     case unmounted
+    /// From a worker that stands by to take over: it could be loaded, and has not touched the cache.
+    case loaded
+    /// To such a worker: it is its turn.
+    case go
+    /// To a worker: another one is to take over. It reads no more requests, answers what it can, and ends.
+    case drain
 }
 
 extension ControlMessage {
@@ -23,6 +29,9 @@ extension ControlMessage {
         case .ready: Array("ready".utf8)
         case .failed(let text, let status): Array("failed \(status.rawValue) \(text)".utf8)
         case .unmounted: Array("unmounted".utf8)
+        case .loaded: Array("loaded".utf8)
+        case .go: Array("go".utf8)
+        case .drain: Array("drain".utf8)
         }
     }
 
@@ -35,6 +44,9 @@ extension ControlMessage {
         case "warning": self = .warning(text)
         case "ready": self = .ready
         case "unmounted": self = .unmounted
+        case "loaded": self = .loaded
+        case "go": self = .go
+        case "drain": self = .drain
         case "failed":
             let parts = text.split(separator: " ", maxSplits: 1)
             guard let code = parts.first.flatMap({ Int32($0) }) else { return nil }

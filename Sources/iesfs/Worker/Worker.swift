@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
 import IESCache
 import IESFetch
 import IESFileSystem
 import IESMount
 import IESService
+import IESTakeover
 import IESTransport
 import Logging
 import SystemPackage
@@ -20,6 +22,11 @@ struct Worker {
     let job: MountJob
     let control: ControlSocket
     let inForeground: Bool
+    /// Says that it was loaded and waits for its turn before it touches the cache.
+    let standsBy: Bool
+
+    /// How long requests that wait may still be answered when another worker is to take over.
+    private static let drainTime: Duration = .seconds(5)
 
     /// Returns when the mount has gone. To be called before any other thread is started.
     func run() throws(ProgramError) -> ExitStatus {
@@ -29,12 +36,16 @@ struct Worker {
         ChildProcess.rename("iesfs-worker")
         ProcessLimits.forbidCore()
         ProcessLimits.raiseOpenFiles()
+        OutOfMemory.offer()
+        ies_show_crashes()
         let log = try LogWriter.standard(for: job, inForeground: inForeground)
         ProgramLogHandler.install(log, level: job.options.logLevel)
         let logger = Logger(label: "iesfs")
 
+        let kept = try record()
+        if standsBy, !waitForTurn() { return .success }
         let parts = try WorkerParts(
-            job, control: control, log: try job.logDestination(inForeground: inForeground), logger: logger)
+            job, kept: kept, control: control, log: try job.logDestination(inForeground: inForeground), logger: logger)
         let watch = WorkerWatch(control: control, signals: signals)
         let readiness = Readiness { [control] in control.send(.ready) }
         parts.session.onInit = { readiness.answered() }
@@ -42,18 +53,44 @@ struct Worker {
             onHangUp: {
                 log.reopen()
                 parts.credentials.reload()
-            }, onEnd: { parts.session.end() })
+            }, onDrain: { parts.session.endForSuccessor(within: Self.drainTime) }, onBeat: { kept.beat() },
+            onEnd: { parts.session.endForSuccessor(within: .zero) })
 
-        defer { parts.close() }
-        try check(parts.client, readiness, logger)
+        defer { if watch.isDraining { parts.closeForSuccessor() } else { parts.close() } }
+        if kept.initMessages == nil {
+            try check(parts.client, readiness, logger)
+        } else {
+            // Readers wait.
+            readiness.checked()
+        }
         control.send(.progress("the kernel's first request"))
         do {
             try parts.session.run()
         } catch {
             throw ProgramError(error.description)
         }
-        if !watch.hasEnded { control.send(.unmounted) }
+        if !watch.hasEnded, !watch.isDraining { control.send(.unmounted) }
         return .success
+    }
+
+    private func record() throws(ProgramError) -> TakeoverRecord {
+        do throws(TakeoverError) {
+            return try TakeoverRecord(descriptor: WorkerProcess.Inherited.record)
+        } catch {
+            throw ProgramError(error.description)
+        }
+    }
+
+    /// False if it is not its turn any more.
+    private func waitForTurn() -> Bool {
+        control.send(.loaded)
+        while true {
+            switch control.receive(waits: true) {
+            case .message(.go): return true
+            case .ended: return false
+            case .message, .nothing: break
+            }
+        }
     }
 
     private func check(_ client: ServiceClient, _ readiness: Readiness, _ logger: Logger) throws(ProgramError) {

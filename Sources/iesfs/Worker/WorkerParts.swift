@@ -6,6 +6,7 @@ import IESFetch
 import IESFileSystem
 import IESMount
 import IESService
+import IESTakeover
 import IESTransport
 import Logging
 import SystemPackage
@@ -19,7 +20,9 @@ struct WorkerParts: Sendable {
     private let cache: BlockCache
     private let fetcher: ResultFetcher
 
-    init(_ job: MountJob, control: ControlSocket, log: LogDestination, logger: Logger) throws(ProgramError) {
+    init(
+        _ job: MountJob, kept: TakeoverRecord, control: ControlSocket, log: LogDestination, logger: Logger
+    ) throws(ProgramError) {
         let options = job.options
         control.send(.progress("the cache to open"))
         do {
@@ -50,9 +53,10 @@ struct WorkerParts: Sendable {
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
         let fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
-            status: { [credentials] in Self.status(job, log, credentials) }, logger: logger)
+            kept: kept, status: { [credentials] in Self.status(job, log, credentials) + WorkerStatus.lines(kept) },
+            logger: logger)
         session = MountSession(
-            fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device,
+            fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device, kept: kept,
             settings: SessionSettings(
                 refusesOthers: options.allowsRoot,
                 passthrough: Self.passthrough(options, onOverlay: cache.isOnOverlay)),
@@ -65,6 +69,14 @@ struct WorkerParts: Sendable {
         Blocking.run { await fetcher.shutdown() }
         cache.close()
         transport.shutdown()
+    }
+
+    /// The same in little time, for another worker that waits for the cache: it verifies what it reads.
+    func closeForSuccessor() {
+        let fetcher = fetcher
+        Blocking.run { await fetcher.shutdown() }
+        // What is not in the index is fetched again.
+        try? cache.flush()
     }
 
     private static func cacheSettings(_ job: MountJob) throws(ProgramError) -> CacheSettings {

@@ -8,10 +8,13 @@ import Synchronization
 final class WorkerWatch: Sendable {
     /// How long an ordinary end may take before the process ends without one.
     private static let patience: Duration = .seconds(10)
+    /// How often the holder is shown that threads and tasks get their turns.
+    private static let beat: Duration = .seconds(5)
 
     private let control: ControlSocket
     private let signals: SignalQueue
     private let mustEnd = Mutex(false)
+    private let drains = Mutex(false)
 
     init(control: ControlSocket, signals: SignalQueue) {
         self.control = control
@@ -21,12 +24,20 @@ final class WorkerWatch: Sendable {
     /// Whether this worker was told to end, or its holder has gone.
     var hasEnded: Bool { mustEnd.withLock { $0 } }
 
+    /// Whether another worker is to take over.
+    var isDraining: Bool { drains.withLock { $0 } }
+
     /// - Parameters:
     ///   - onHangUp: Called for each SIGHUP.
+    ///   - onDrain: Called when another worker is to take over.
+    ///   - onBeat: Called every now and then, as a task.
     ///   - onEnd: Called once; the process ends a bounded time later whatever that does.
-    func start(onHangUp: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void) {
+    func start(
+        onHangUp: @escaping @Sendable () -> Void, onDrain: @escaping @Sendable () -> Void,
+        onBeat: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
+    ) {
         DispatchQueue(label: "iesfs.watch").async { [self] in
-            watch(onHangUp)
+            watch(onHangUp, onDrain, onBeat)
             mustEnd.withLock { $0 = true }
             onEnd()
             _ = Poll.wait(for: [], timeout: Self.patience)
@@ -34,14 +45,20 @@ final class WorkerWatch: Sendable {
         }
     }
 
-    private func watch(_ onHangUp: () -> Void) {
+    private func watch(_ onHangUp: () -> Void, _ onDrain: () -> Void, _ onBeat: @escaping @Sendable () -> Void) {
         while true {
-            _ = Poll.wait(for: [control.descriptor, signals.descriptor], timeout: nil)
+            if Poll.wait(for: [control.descriptor, signals.descriptor], timeout: Self.beat) == nil { Task { onBeat() } }
             while let signal = signals.next() {
                 guard signal == SIGHUP else { return }
                 onHangUp()
             }
-            if control.receive(waits: false) == .ended { return }
+            switch control.receive(waits: false) {
+            case .message(.drain):
+                drains.withLock { $0 = true }
+                onDrain()
+            case .ended: return
+            case .message, .nothing: break
+            }
         }
     }
 }

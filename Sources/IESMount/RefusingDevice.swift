@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CFuse3
+import Glibc
+package import IESTakeover
+
+/// Answers requests with EIO while a mount has no worker, rather than let them hang: of FUSE it knows headers only.
+package struct RefusingDevice {
+    private let descriptor: Int32
+    private let kept: TakeoverRecord
+    private let flags: Int32
+
+    /// `fuse_in_header` begins with length, opcode and unique; a RELEASE goes on after it with the handle.
+    private enum Layout {
+        static let opcode = 4, unique = 8, header = 40
+    }
+
+    private enum Opcode {
+        static let forget: UInt32 = 2, release: UInt32 = 18, releaseDirectory: UInt32 = 29, interrupt: UInt32 = 36
+        static let batchForget: UInt32 = 42
+    }
+
+    /// Takes over from a worker that died: what it left unanswered is refused with what comes.
+    ///
+    /// - Parameter descriptor: Of `/dev/fuse`. Nobody else reads it until `end`.
+    package init(_ descriptor: Int32, kept: TakeoverRecord) {
+        self.descriptor = descriptor
+        self.kept = kept
+        flags = fcntl(descriptor, F_GETFL)
+        _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
+    }
+
+    /// Has the kernel send again what was not answered, and refuses it; false if the mount has gone.
+    package func begin() -> Bool {
+        // First what waits: see ies_fuse_take_over.
+        guard refuse() else { return false }
+        let resend: [UInt32] = [16, 7, 0, 0]
+        _ = resend.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        return refuse()
+    }
+
+    /// Refuses what has come; false if the mount has gone.
+    package func refuse() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: Int(IES_FUSE_LONGEST_REQUEST), alignment: 8) { buffer in
+            while true {
+                let count = read(descriptor, buffer.baseAddress, buffer.count)
+                if count >= Layout.header {
+                    refuse(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                } else if count < 0, errno == EAGAIN {
+                    return true
+                } else if count < 0, errno != EINTR, errno != ENOENT {
+                    return false
+                }
+            }
+        }
+    }
+
+    /// Leaves the device to a worker.
+    package func end() { _ = fcntl(descriptor, F_SETFL, flags) }
+
+    private func refuse(_ request: UnsafeRawBufferPointer) {
+        var error = -EIO
+        switch request.loadUnaligned(fromByteOffset: Layout.opcode, as: UInt32.self) {
+        case Opcode.forget, Opcode.batchForget, Opcode.interrupt: return
+        case Opcode.release, Opcode.releaseDirectory:
+            guard request.count >= Layout.header + 8 else { break }
+            kept.noteReleased(handle: request.loadUnaligned(fromByteOffset: Layout.header, as: UInt64.self))
+            error = 0
+        default: break
+        }
+        var reply: (length: UInt32, error: Int32, unique: UInt64) = (
+            16, error, request.loadUnaligned(fromByteOffset: Layout.unique, as: UInt64.self)
+        )
+        // That the caller has gone is nothing to tell anybody.
+        _ = withUnsafeBytes(of: &reply) { write(descriptor, $0.baseAddress, $0.count) }
+    }
+}
