@@ -95,7 +95,7 @@ let package = Package(
             dependencies: [
                 "iesfs", "IESMount", "IESSimulator", "IESService", system,
                 .product(name: "Subprocess", package: "swift-subprocess"),
-            ], swiftSettings: strict),
+            ], resources: [.copy("Fixtures")], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -53,7 +53,8 @@ package final class ResultFileSystem: Sendable {
         endpoint = client.endpoint
         moreStatus = status
         // Attributes that were told never change, so they are those of the mount and not of this worker.
-        started = kept.map { FileTime(seconds: $0.started.seconds, nanoseconds: $0.started.nanoseconds) } ?? settings.now()
+        started =
+            kept.map { FileTime(seconds: $0.started.seconds, nanoseconds: $0.started.nanoseconds) } ?? settings.now()
         startedInstant = settings.instant()
         links = LinkDirectories(cache: cache)
         let failures = SharedFailureBook()

@@ -27,7 +27,8 @@ final class SessionDevice: Sendable {
     ///   - kept: Where the exchange and what each thread works on are kept for the next worker.
     ///   - onInit: Called once with what was agreed, after the reply has gone out.
     init(
-        bridge: Bridge, exchange: InitExchange, kept: TakeoverRecord?, onInit: @escaping @Sendable (InitExchange) -> Void
+        bridge: Bridge, exchange: InitExchange, kept: TakeoverRecord?,
+        onInit: @escaping @Sendable (InitExchange) -> Void
     ) {
         self.kept = kept
         self.exchange = Mutex(exchange)
@@ -117,7 +118,7 @@ final class SessionDevice: Sendable {
         for (inode, lookUps) in lost.forgets { forget(inode, lookUps) }
         guard result == 0 || result == -ENODEV else {
             throw SessionError(
-                description: "The session cannot be taken over: the kernel sends no request again: \(Errno(rawValue: -result)).")
+                description: "The session cannot be taken over: no request is sent again: \(Errno(rawValue: -result)).")
         }
         onInit(earlier)
         return result == 0

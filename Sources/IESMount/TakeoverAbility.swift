@@ -23,9 +23,12 @@ package enum TakeoverAbility: Hashable, Sendable {
     ///   - offersResend: FUSE_HAS_RESEND stood in the INIT.
     ///   - kernel: The release, as `uname -r` shows it.
     static func judge(offersResend: Bool, kernel: String) -> TakeoverAbility {
-        guard offersResend else { return .impossible("this kernel cannot send requests again (Linux 6.9 or newer can)") }
+        guard offersResend else {
+            return .impossible("this kernel cannot send requests again (Linux 6.9 or newer can)")
+        }
         guard !isVulnerable(kernel) else {
-            return .impossible("on Linux \(kernel) sending requests again can corrupt memory (CVE-2026-64265); update it")
+            return .impossible(
+                "sending requests again on Linux \(kernel) can corrupt memory (CVE-2026-64265), so update it")
         }
         return .possible
     }

@@ -132,7 +132,11 @@ final class InodeSlots: Sendable {
 
     func giveBack(_ offset: Int) {
         state.withLock { state in
-            if offset < RecordLayout.largeInodes { state.freeSmall.append(offset) } else { state.freeLarge.append(offset) }
+            if offset < RecordLayout.largeInodes {
+                state.freeSmall.append(offset)
+            } else {
+                state.freeLarge.append(offset)
+            }
         }
     }
 

@@ -51,6 +51,47 @@ import Testing
         #expect(exchange.isPassthroughAgreed == isAgreed)
     }
 
+    /// FUSE_HAS_RESEND is bit 7 of flags2; it needs FUSE_INIT_EXT, as all of them.
+    @Test(arguments: [
+        (1 << 30, 1 << 7, true), (1 << 30, 0xffff_ff7f, false), (0, 1 << 7, false),
+    ] as [(UInt32, UInt32, Bool)])
+    func `an exchange that was kept says what the kernel offers and what was agreed on`(
+        flags: UInt32, more: UInt32, isOffered: Bool
+    ) {
+        var exchange = InitExchange(stackDepth: 1)
+        initRequest(flags: flags, more: more | 1 << 5).withUnsafeBytes { exchange.received($0) }
+        let body = reply(&exchange, answered: 0x21).flatMap { words([$0]) }
+        let kept = InitExchange(
+            request: initRequest(flags: flags, more: more | 1 << 5), reply: words([80, 0, 2, 0]) + body)
+        #expect(kept.isResendOffered == isOffered)
+        #expect(kept.isPassthroughAgreed == exchange.isPassthroughAgreed)
+        #expect(InitExchange(request: [], reply: []).isResendOffered == false)
+    }
+
+    @Test(arguments: [
+        ("6.8.12", true), ("6.12.95", false), ("6.12.96", true), ("6.12.96-amd64", true), ("6.18.38", false),
+        ("6.18.44-fc-v669", true), ("6.14.0-37-generic", false), ("6.17.1", false), ("7.0.9", false),
+        ("7.1.3", false), ("7.1.4", true), ("7.2.0-rc1", true), ("", true),
+    ])
+    func `takeover is off on kernels with CVE-2026-64265`(kernel: String, isPossible: Bool) {
+        let ability = TakeoverAbility.judge(offersResend: true, kernel: kernel)
+        #expect((ability == .possible) == isPossible)
+        #expect(TakeoverAbility.judge(offersResend: false, kernel: kernel) != .possible)
+    }
+
+    @Test func `what the kernel forgot while nobody read is found among the requests`() {
+        var lost = LostForgets()
+        // fuse_in_header: len, opcode, unique, nodeid, uid, gid, pid, padding; then nlookup, or count and dummy and pairs.
+        words([48, 2, 9, 0, 77, 0, 0, 0, 0, 0, 3, 0]).withUnsafeBytes { lost.add($0) }
+        words([80, 42, 9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 5, 0, 1, 0, 6, 0, 2, 0]).withUnsafeBytes { lost.add($0) }
+        // A LOOKUP, one cut short, and one that says more than it holds.
+        words([48, 1, 9, 0, 1, 0, 0, 0, 0, 0, 0x61, 0]).withUnsafeBytes { lost.add($0) }
+        words([40, 2, 9, 0, 77, 0, 0, 0, 0, 0]).withUnsafeBytes { lost.add($0) }
+        words([64, 42, 9, 0, 0, 0, 0, 0, 0, 0, 0xffff, 0, 8, 0, 4, 0]).withUnsafeBytes { lost.add($0) }
+        #expect(lost.forgets.map(\.inode) == [77, 5, 6, 8])
+        #expect(lost.forgets.map(\.lookUps) == [3, 1, 2, 4])
+    }
+
     @Test func `parallel directory operations are agreed to where the kernel offers them, and nothing else`() {
         let parallel: UInt32 = 1 << 18
         #expect(completed(offered: 0xffff_ffff, answered: 0x21) == 0x21 | parallel)

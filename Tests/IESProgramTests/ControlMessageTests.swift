@@ -8,7 +8,7 @@ import Testing
     @Test(
         arguments: [
             .progress("the endpoint to answer"), .warning("a b  c"), .ready, .unmounted, .failed("no: 凭证", .usage),
-            .failed("", .failure), .failed("two\nlines", .failure),
+            .failed("", .failure), .failed("two\nlines", .failure), .loaded, .go, .drain,
         ] as [ControlMessage])
     func `a message arrives as it was sent, and the end of the sender shows`(message: ControlMessage) throws {
         let (ours, theirs) = try ControlSocket.pair()

@@ -46,13 +46,6 @@ import Testing
         )
     }
 
-    @Test func `a worker that dies later leaves no dead mount`() {
-        var plan = running()
-        let actions = plan.handle(.workerEnded(.killed(signal: 11)))
-        #expect(effects(actions) == [.disconnect, .unmount(lazily: true), .exit(.failure)])
-        #expect(actions.count == 4)
-    }
-
     @Test func `an unmount from outside ends all without a failure, and touches no mount`() {
         var plan = running()
         #expect(plan.handle(.message(.unmounted)).isEmpty)

@@ -58,6 +58,6 @@ struct UpgradeCommand: ParsableCommand {
         }
         throw MountError(
             .failed,
-            "The upgrade has not come to an end within \(Self.patience.components.seconds) s. The log of the mount says more.")
+            "The upgrade has not ended within \(Self.patience.components.seconds) s. The log of the mount says more.")
     }
 }

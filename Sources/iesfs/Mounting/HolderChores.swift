@@ -6,6 +6,8 @@ import IESTakeover
 struct HolderChores {
     private let manager: ServiceManager
     private var hangs = HangWatch()
+    /// The worker that was looked at.
+    private var generation: UInt64 = 0
     private var nextLook: ContinuousClock.Instant
     private var nextSign: ContinuousClock.Instant?
 
@@ -29,8 +31,9 @@ struct HolderChores {
         }
         guard nextLook <= now else { return nil }
         nextLook = now + HangWatch.interval
-        guard isServing else {
+        if !isServing || workers.record.generation != generation {
             hangs = HangWatch()
+            generation = workers.record.generation
             return nil
         }
         let hang = hangs.look(workers.record.marks, heartbeat: workers.record.heartbeat)

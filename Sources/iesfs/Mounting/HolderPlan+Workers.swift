@@ -11,6 +11,7 @@ extension HolderPlan {
         let isUpgrade = upgrade == .switching
         let isRenewed = phase == .renewing
         phase = .running
+        unserved = 0
         upgrade = isUpgrade ? nil : upgrade
         if isUpgrade { return [.log(.notice, "upgraded: a new worker has taken over"), .noteUpgrade(failure: nil)] }
         return [.log(.notice, isRenewed ? "mounted again" : "a new worker has taken over")]
@@ -46,8 +47,9 @@ extension HolderPlan {
             let words = "mounting again, because \(reason); files that were open there are lost to their programs"
             return actions + [.log(.warning, words), .disconnect, .unmount(lazily: true), .mountAgain]
         case .possible:
-            // Whoever kills a worker that served finds another one: that is no reason to stop serving.
-            let counts = cause != .somebody || phase != .running
+            // Whoever kills a worker finds another one: that is no reason to stop serving, unless none ever gets so far.
+            unserved += phase == .takingOver ? 1 : 0
+            let counts = cause != .somebody || unserved >= Self.mostUnserved
             guard counts, let pause = deaths.died(at: now, startedAt: workerStart) else {
                 return actions + startNext(.proven, at: now)
             }

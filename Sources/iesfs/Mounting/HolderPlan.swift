@@ -87,6 +87,9 @@ struct HolderPlan: Sendable {
     /// For a worker to end that was told to drain.
     static let drainTime: Duration = .seconds(15)
 
+    /// So many workers in a row that were killed before they served count as crashes.
+    static let mostUnserved = 10
+
     enum Phase: Hashable {
         case starting
         case running
@@ -117,6 +120,8 @@ struct HolderPlan: Sendable {
     var deaths = DeathCount()
     /// When the present worker was started, as `handle` tells the time.
     var workerStart: Duration = .zero
+    /// Workers in a row that ended before they served.
+    var unserved = 0
     var failure: ControlMessage?
     var hang: String?
     private var wasUnmounted = false

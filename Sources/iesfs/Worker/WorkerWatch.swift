@@ -47,7 +47,8 @@ final class WorkerWatch: Sendable {
 
     private func watch(_ onHangUp: () -> Void, _ onDrain: () -> Void, _ onBeat: @escaping @Sendable () -> Void) {
         while true {
-            if Poll.wait(for: [control.descriptor, signals.descriptor], timeout: Self.beat) == nil { Task { onBeat() } }
+            let ready = Poll.wait(for: [control.descriptor, signals.descriptor], timeout: Self.beat)
+            if ready == nil { Task { onBeat() } }
             while let signal = signals.next() {
                 guard signal == SIGHUP else { return }
                 onHangUp()

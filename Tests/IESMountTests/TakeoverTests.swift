@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Glibc
+import IESService
+import IESSimulator
+import SystemPackage
+import Testing
+
+extension MountScenarios {
+    /// A worker dies, and another one goes on with the mount: nobody who reads sees it. The long form, with `IES_LONG` set,
+    /// ends 100 workers where the short one ends 10.
+    @Suite struct Takeover {
+        private static let isLong = getenv("IES_LONG") != nil
+        private static let warm = TaskID(number: 0xaaaa)
+
+        /// More than the cache may hold, so that something is cold at all times.
+        private static let results: [SimulatedResult] = {
+            var results = [result(warm, seed: 7, size: 4 << 20)]
+            for number in 0..<40 { results.append(result(TaskID(number: 1 + number), seed: number, size: 3 << 20)) }
+            for number in 0..<20 {
+                results.append(result(TaskID(number: 0x100 + number), seed: 100 + number, size: 70_000 + number))
+            }
+            return results
+        }()
+
+        private static func result(_ task: TaskID, seed: Int, size: Int) -> SimulatedResult {
+            SimulatedResult(task, content: .generated(seed: UInt64(seed), size: Int64(size)))
+        }
+
+        private static func with(_ options: [String] = [], _ body: (SimulatedMount) async throws -> Void) async throws {
+            var behaviour = Behaviour()
+            behaviour.bytesPerSecond = 3_000_000
+            behaviour.latency = .milliseconds(5)
+            behaviour.pageSize = 100
+            try await SimulatedMount.with(
+                results, options: ["cache_size=48M", "block_size=256K", "log_level=info"] + options, behaviour: behaviour, body: body)
+        }
+
+        private func read(
+            _ mounted: SimulatedMount, times: Int, ways: String, seconds: Double = 0.5, seed: Int = 1
+        ) async throws -> ShellResult {
+            let reference = mounted.workshop["reference"]
+            let scratch = mounted.workshop["scratch"]
+            try await shell("mkdir \(reference) \(scratch)")
+            let names = Self.results.map { "\($0.task)" }.joined(separator: " ")
+            mounted.service.behaviour.bytesPerSecond = nil
+            let fetched = try await shell(
+                """
+                for name in \(names); do
+                    curl -sf -H 'X-Auth-Token: \(SimulatedAccount.token)' -o \(reference)/$name \
+                        \(mounted.url)/v2/\(mounted.service.project)/ies/result/$name || exit 1
+                done
+                """)
+            try #require(fetched.succeeded, "\(fetched.errors)")
+            mounted.service.behaviour.bytesPerSecond = 3_000_000
+            let settled = try await eventually(within: 20) {
+                try await shell("cat \(mounted.file(Self.warm)) >/dev/null")
+                return try await mounted.attribute("state", of: mounted.file(Self.warm)) == "cached"
+            }
+            try #require(settled)
+            let processes = try await mounted.mount.processes()
+            let script = try #require(Bundle.module.path(forResource: "Fixtures/killed-readers", ofType: "py"))
+            return try await shell(
+                """
+                exec python3 \(quoted(script)) \(mounted.project) \(reference) \(scratch) \(processes[0]) \(times) \(ways) \
+                    \(seed) --warm \(Self.warm) --iesfs \(quoted(program)) --slow \(seconds)
+                """, within: 280)
+        }
+
+        @Test(.timeLimit(.minutes(10)))
+        func `while eight programs read, workers are killed, and no program sees an error or another byte`()
+            async throws
+        {
+            try await Self.with { mounted in
+                let result = try await read(mounted, times: Self.isLong ? 100 : 10, ways: "KILL")
+                #expect(result.succeeded, "\(result.errors)\(result.text)")
+                let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))").text
+                #expect(status.contains("worker deaths: \(Self.isLong ? 100 : 10)\n"), "\(status)")
+                #expect(status.contains("it was killed by signal 9 (Killed)\n"), "\(status)")
+            }
+        }
+
+        @Test func `an upgrade while eight programs read disturbs none of them`() async throws {
+            try await Self.with { mounted in
+                let result = try await read(mounted, times: Self.isLong ? 30 : 5, ways: "upgrade")
+                #expect(result.succeeded, "\(result.errors)\(result.text)")
+                let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))").text
+                #expect(status.contains("worker deaths: 0\n"), "\(status)")
+                #expect(status.contains("last upgrade: succeeded\n"), "\(status)")
+            }
+        }
+
+        @Test func `workers that crash are followed as well, and say where in the log`() async throws {
+            try await Self.with { mounted in
+                let result = try await read(mounted, times: 4, ways: "SEGV,ABRT,BUS")
+                #expect(result.succeeded, "\(result.errors)\(result.text)")
+                let log = try await shell("cat \(mounted.workshop["log"])").text
+                #expect(log.contains("fuse_session_loop_mt"), "\(log)")
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import IESTakeover
+
+@Suite struct TakeoverRecordTests {
+    /// The record as the next worker sees it: by a descriptor of its own.
+    private func next(_ record: TakeoverRecord) throws -> TakeoverRecord {
+        try TakeoverRecord(descriptor: dup(record.descriptor))
+    }
+
+    private func inode(_ number: UInt64, path: String = "/p/t", variant: String = "version 0") -> TakeoverRecord.Inode {
+        TakeoverRecord.Inode(
+            number: number, lookUps: 1, size: 1 << 40, seconds: -5, nanoseconds: 999_999_999, path: path,
+            variant: variant)
+    }
+
+    @Test func `what one worker keeps the next one finds`() throws {
+        let record = try TakeoverRecord.create(seconds: 1_700_000_000, nanoseconds: 7)
+        #expect(record.initMessages == nil)
+        record.keepInit(request: [1, 2, 3], reply: [4, 5])
+        record.generation = 3
+        record.noteDeath("was killed", at: 42)
+        let later = try next(record)
+        #expect(later.started == (1_700_000_000, 7))
+        #expect(try #require(later.initMessages) == ([1, 2, 3], [4, 5]))
+        #expect(later.generation == 3)
+        #expect(later.deaths == 1 && later.lastDeath == "was killed" && later.lastDeathTime == 42)
+    }
+
+    @Test func `memory of another version is refused with both numbers, and other memory too`() throws {
+        let record = try TakeoverRecord.create()
+        record.memory.setWord(RecordLayout.version, 77)
+        #expect(throws: TakeoverError.version(77)) { try next(record) }
+        record.memory.setWord(RecordLayout.magic, 0)
+        #expect(throws: TakeoverError.version(0)) { try next(record) }
+        let short = try SharedMemory.create(size: 4096)
+        #expect(throws: TakeoverError.memory(.invalidArgument)) {
+            try TakeoverRecord(descriptor: dup(short.descriptor))
+        }
+    }
+
+    @Test func `inodes and their counts outlive the worker, long names too`() throws {
+        let record = try TakeoverRecord.create()
+        let long = "/" + String(repeating: "p", count: 128) + "/" + String(repeating: "t", count: 128)
+        let slot = try #require(record.keep(inode(7)))
+        _ = try #require(record.keep(inode(8, path: long)))
+        let gone = try #require(record.keep(inode(9)))
+        record.setLookUps(5, of: slot)
+        record.forget(inode: gone)
+
+        let later = try next(record)
+        let slots = later.inheritInodes()
+        #expect(Set(slots.keys) == [7, 8])
+        var seven = inode(7)
+        seven.lookUps = 5
+        #expect(later.inode(at: try #require(slots[7])) == seven)
+        #expect(later.inode(at: try #require(slots[8])) == inode(8, path: long))
+        // The place that became free is used before a new one.
+        #expect(later.keep(inode(10)) == gone)
+    }
+
+    @Test func `a name too long for any place is not kept, and takes none`() throws {
+        let record = try TakeoverRecord.create()
+        #expect(record.keep(inode(7, path: String(repeating: "x", count: 1000))) == nil)
+        #expect(try next(record).inheritInodes().isEmpty)
+    }
+
+    @Test func `nothing in the record leads out of its places`() throws {
+        let record = try TakeoverRecord.create()
+        let slot = try #require(record.keep(inode(7)))
+        record.memory.setWord(slot.offset + 32, .max)
+        record.memory.setWord(RecordLayout.initLengths, .max)
+        record.memory.setWord(RecordLayout.usedHandles, .max)
+        let later = try next(record)
+        #expect(later.inode(at: try #require(later.inheritInodes()[7])) == nil)
+        #expect(later.initMessages == nil)
+        #expect(later.handleSlots().count == RecordLayout.mostHandles)
+    }
+
+    @Test func `handles outlive the worker, and a slot's count of uses goes on`() throws {
+        let record = try TakeoverRecord.create()
+        let open = TakeoverRecord.Handle(
+            number: 3 << 32 | 1, kind: .file, inode: 7, request: 1234, backing: 5, version: -9)
+        record.keep(TakeoverRecord.Handle(number: 1 << 32 | 0, kind: .directory, inode: 1, request: 2))
+        record.keep(open)
+        record.forget(handle: 1 << 32 | 0, nextUse: 2)
+        let slots = try next(record).handleSlots()
+        #expect(slots.map(\.use) == [2, 3])
+        #expect(slots.map(\.handle) == [nil, open])
+    }
+
+    @Test func `a handle that was closed while there was no worker is told as such, and only the one that was meant`()
+        throws
+    {
+        let record = try TakeoverRecord.create()
+        for slot in 0..<3 as Range<UInt64> {
+            record.keep(TakeoverRecord.Handle(number: 5 << 32 | slot, kind: .file, inode: 7, request: slot + 1))
+        }
+        record.noteReleased(handle: 5 << 32 | 1)
+        // An earlier use of the slot.
+        record.noteReleased(handle: 4 << 32 | 2)
+        record.noteReleased(handle: .max)
+        #expect(record.handleSlots().map(\.isReleased) == [false, true, false])
+    }
+
+    // MARK: Requests that workers die of
+
+    private func mark(_ record: TakeoverRecord, _ requests: [UInt64]) {
+        for (index, request) in requests.enumerated() {
+            record.memory.setWord(RecordLayout.marks + index * RecordLayout.markSize, request)
+        }
+    }
+
+    @Test func `a request that was worked on at two suspicious deaths is given up`() throws {
+        let record = try TakeoverRecord.create()
+        mark(record, [10, 11])
+        #expect(record.takeMarks(suspected: true).isEmpty)
+        mark(record, [12, 10])
+        #expect(record.takeMarks(suspected: true) == [10])
+        #expect(record.memory.word(RecordLayout.poisoned) == 10)
+        #expect(record.marks.allSatisfy { $0.request == 0 })
+        // The others have not been worked on twice.
+        mark(record, [11])
+        #expect(record.takeMarks(suspected: true).isEmpty)
+    }
+
+    @Test func `deaths that were not the worker's fault suspect no request`() throws {
+        let record = try TakeoverRecord.create()
+        for _ in 0..<5 {
+            mark(record, [10])
+            #expect(record.takeMarks(suspected: false).isEmpty)
+        }
+        mark(record, [10])
+        #expect(record.takeMarks(suspected: true).isEmpty)
+    }
+}
