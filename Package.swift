@@ -93,7 +93,7 @@ let package = Package(
         .testTarget(
             name: "IESMountTests",
             dependencies: [
-                "iesfs", "IESMount", "IESSimulator", "IESService", system,
+                "CFuse3", "iesfs", "IESMount", "IESSimulator", "IESService", "IESTakeover", system,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], resources: [.copy("Fixtures")], swiftSettings: strict),
     ],

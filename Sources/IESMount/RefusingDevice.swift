@@ -16,8 +16,8 @@ package struct RefusingDevice {
     }
 
     private enum Opcode {
-        static let forget: UInt32 = 2, release: UInt32 = 18, releaseDirectory: UInt32 = 29, interrupt: UInt32 = 36
-        static let batchForget: UInt32 = 42
+        static let forget: UInt32 = 2, release: UInt32 = 18, flush: UInt32 = 25, releaseDirectory: UInt32 = 29
+        static let interrupt: UInt32 = 36, batchForget: UInt32 = 42
     }
 
     /// Takes over from a worker that died: what it left unanswered is refused with what comes.
@@ -66,6 +66,8 @@ package struct RefusingDevice {
             guard request.count >= Layout.header + 8 else { break }
             kept.noteReleased(handle: request.loadUnaligned(fromByteOffset: Layout.header, as: UInt64.self))
             error = 0
+        // close(2): there is nothing that it could have lost.
+        case Opcode.flush: error = 0
         default: break
         }
         var reply: (length: UInt32, error: Int32, unique: UInt64) = (

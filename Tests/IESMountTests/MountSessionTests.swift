@@ -52,9 +52,10 @@ import Testing
     }
 
     /// FUSE_HAS_RESEND is bit 7 of flags2; it needs FUSE_INIT_EXT, as all of them.
-    @Test(arguments: [
-        (1 << 30, 1 << 7, true), (1 << 30, 0xffff_ff7f, false), (0, 1 << 7, false),
-    ] as [(UInt32, UInt32, Bool)])
+    @Test(
+        arguments: [
+            (1 << 30, 1 << 7, true), (1 << 30, 0xffff_ff7f, false), (0, 1 << 7, false),
+        ] as [(UInt32, UInt32, Bool)])
     func `an exchange that was kept says what the kernel offers and what was agreed on`(
         flags: UInt32, more: UInt32, isOffered: Bool
     ) {

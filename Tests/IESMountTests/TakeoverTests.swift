@@ -34,7 +34,8 @@ extension MountScenarios {
             behaviour.latency = .milliseconds(5)
             behaviour.pageSize = 100
             try await SimulatedMount.with(
-                results, options: ["cache_size=48M", "block_size=256K", "log_level=info"] + options, behaviour: behaviour, body: body)
+                results, options: ["cache_size=48M", "block_size=256K", "log_level=info"] + options,
+                behaviour: behaviour, body: body)
         }
 
         private func read(
@@ -92,12 +93,14 @@ extension MountScenarios {
         }
 
         @Test func `workers that crash are followed as well, and say where in the log`() async throws {
-            try await Self.with { mounted in
+            let logs = try Workshop()
+            try await Self.with(["log=\(logs["log"])"]) { mounted in
                 let result = try await read(mounted, times: 4, ways: "SEGV,ABRT,BUS")
                 #expect(result.succeeded, "\(result.errors)\(result.text)")
-                let log = try await shell("cat \(mounted.workshop["log"])").text
+                let log = try await shell("cat \(logs["log"])").text
                 #expect(log.contains("fuse_session_loop_mt"), "\(log)")
             }
+            try await logs.remove()
         }
     }
 }

@@ -86,7 +86,8 @@ import Testing
         _ = plan.handle(.message(.ready))
         let actions = plan.handle(.workerEnded(.killed(signal: 11)))
         #expect(effects(actions).suffix(3) == [.disconnect, .unmount(lazily: true), .mountAgain])
-        #expect(actions.contains { if case .log(_, let text) = $0 { text.contains("this kernel is old") } else { false } })
+        #expect(
+            actions.contains { if case .log(_, let text) = $0 { text.contains("this kernel is old") } else { false } })
         #expect(plan.handle(.unmounted(true)).isEmpty)
         #expect(effects(plan.handle(.message(.ready))).isEmpty)
         #expect(plan.phase == .running)
@@ -123,9 +124,10 @@ import Testing
         #expect(plan.phase == .running && plan.upgrade == nil)
     }
 
-    @Test(arguments: [
-        .candidate(.failed("not this version", .failure)), .candidateEnded(.exited(64)), .timer,
-    ] as [HolderPlan.Event])
+    @Test(
+        arguments: [
+            .candidate(.failed("not this version", .failure)), .candidateEnded(.exited(64)), .timer,
+        ] as [HolderPlan.Event])
     func `a program that cannot be loaded changes nothing`(event: HolderPlan.Event) {
         var plan = running()
         _ = plan.handle(.upgradeRequested)

@@ -18,7 +18,11 @@ struct HangWatch: Sendable {
     ///
     /// - Returns: What is wrong, as a clause; nil: nothing.
     mutating func look(_ marks: [TakeoverRecord.Mark], heartbeat: UInt64) -> String? {
-        if self.marks.count != marks.count { (self.marks, unchanged) = (marks, marks.map { _ in 0 }) }
+        guard self.marks.count == marks.count else {
+            // The first look has nothing to compare with.
+            (self.marks, self.heartbeat, unchanged) = (marks, heartbeat, marks.map { _ in 0 })
+            return nil
+        }
         for (index, mark) in marks.enumerated() {
             unchanged[index] = mark.request != 0 && mark == self.marks[index] ? unchanged[index] + 1 : 0
         }
