@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import Glibc
 import IESCache
 import IESFetch
 import IESService
 import IESSimulator
+import IESTakeover
 import Logging
 import Synchronization
 import SystemPackage
@@ -19,6 +21,7 @@ final class Workbench: Sendable {
     let cache: BlockCache
     let fetcher: ResultFetcher
     let fileSystem: ResultFileSystem
+    let kept: TakeoverRecord
     /// How far the clock of time limits was put forward.
     let elapsed: Elapsed
 
@@ -33,6 +36,8 @@ final class Workbench: Sendable {
 
     /// 2026-01-01T00:00:00Z
     static let now = FileTime(seconds: 1_767_225_600)
+    /// A day before.
+    static let mounted = FileTime(seconds: 1_767_139_200)
 
     /// Runs `body` with a fresh cache, which is removed afterwards.
     static func with(
@@ -60,8 +65,10 @@ final class Workbench: Sendable {
     /// - Parameter errorTTL: Zero: every failure is forgotten at once, so the service is asked again.
     init(
         _ service: SimulatedService, in directory: FilePath, errorTTL: Duration = .zero,
-        timeout: Duration = patience, adjust: (inout FileSystemSettings) -> Void = { _ in }
+        timeout: Duration = patience, kept: TakeoverRecord? = nil,
+        adjust: (inout FileSystemSettings) -> Void = { _ in }
     ) throws {
+        self.kept = try kept ?? .create(seconds: Self.mounted.seconds)
         self.service = service
         self.directory = directory
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -98,7 +105,7 @@ final class Workbench: Sendable {
         settings.version = "1.2.3"
         adjust(&settings)
         fileSystem = ResultFileSystem(
-            fetcher: fetcher, cache: cache, client: client, settings: settings,
+            fetcher: fetcher, cache: cache, client: client, settings: settings, kept: self.kept,
             status: { [StatusLine("colour", "a test's")] }, logger: logger)
     }
 
@@ -111,6 +118,12 @@ final class Workbench: Sendable {
     func restarted(_ adjust: (inout FileSystemSettings) -> Void = { _ in }) async throws -> Workbench {
         await stop()
         return try Workbench(service, in: directory, adjust: adjust)
+    }
+
+    /// The worker that takes over from this one, on the same mount.
+    func succeeded() async throws -> Workbench {
+        await stop()
+        return try Workbench(service, in: directory, kept: TakeoverRecord(descriptor: dup(kept.descriptor)))
     }
 
     // MARK: As the kernel does

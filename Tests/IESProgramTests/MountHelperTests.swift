@@ -35,6 +35,29 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
         return (process.terminationStatus, text.split(separator: "\n").map(String.init))
     }
 
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze")))
+    func `systemd understands the unit`() throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "iesfs-unit-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let text = try String(contentsOf: root.appending(path: "mount-helpers/iesfs@.service"), encoding: .utf8)
+        let unit = directory.appending(path: "iesfs@a.service")
+        // A program that exists, in place of the one to be installed.
+        try text.replacing("@BINDIR@/iesfs", with: "/bin/true").write(to: unit, atomically: true, encoding: .utf8)
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/systemd-analyze")
+        process.arguments = ["verify", unit.path]
+        let pipe = Pipe()
+        process.standardError = pipe
+        try process.run()
+        let words = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0 && !words.contains(unit.path), "\(words)")
+        for line in ["KillMode=mixed", "OOMPolicy=continue", "Type=notify", "ExecReload=@BINDIR@/iesfs upgrade"] {
+            #expect(text.contains("\n\(line)"))
+        }
+    }
+
     @Test(arguments: [
         ("rw", nil), ("rw,noauto", "noauto"), ("uid=1,rw,gid=2", "uid=1,gid=2"),
         (#"cache_dir=/a\,rw,rw"#, #"cache_dir=/a\,rw"#),

@@ -71,6 +71,18 @@ import Testing
         #expect(texts[1].hasPrefix("STOPPING=1\n"))
     }
 
+    @Test(
+        arguments: [
+            (["WATCHDOG_USEC": "3000000"], .milliseconds(1500)), ([:], nil), (["WATCHDOG_USEC": "0"], nil),
+            (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"], nil),
+            (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "\(getpid())"], .milliseconds(1500)),
+        ] as [([String: String], Duration?)])
+    func `the watchdog hears twice as often as it wants to`(environment: [String: String], interval: Duration?) {
+        let all = environment.merging(["NOTIFY_SOCKET": "/nonexistent/socket"]) { $1 }
+        #expect(ServiceManager(environment: all).watchdogInterval == interval)
+        #expect(ServiceManager(environment: environment).watchdogInterval == nil, "nobody listens")
+    }
+
     @Test func `without a listener nothing happens`() {
         ServiceManager(environment: [:]).ready("x")
         ServiceManager(environment: ["NOTIFY_SOCKET": "/nonexistent/socket"]).stopping()
