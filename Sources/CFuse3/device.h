@@ -152,7 +152,8 @@ static inline int ies_fuse_session_attach(struct fuse_session *session, int desc
 static inline int ies_fuse_take_over(
     int descriptor, void *buffer, void *context, void (*visit)(void *context, const void *message, size_t count)
 ) {
-    int flags = fcntl(descriptor, F_GETFL);
+    // The flag is every worker's: one that died here has left it set.
+    int flags = fcntl(descriptor, F_GETFL) & ~O_NONBLOCK;
     if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) return -errno;
     int error = 0;
     while (error == 0) {

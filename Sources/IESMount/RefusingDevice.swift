@@ -26,7 +26,8 @@ package struct RefusingDevice {
     package init(_ descriptor: Int32, kept: TakeoverRecord) {
         self.descriptor = descriptor
         self.kept = kept
-        flags = fcntl(descriptor, F_GETFL)
+        // A worker that died while it took over has left it set.
+        flags = fcntl(descriptor, F_GETFL) & ~O_NONBLOCK
         _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
     }
 

@@ -195,6 +195,23 @@ extension MountScenarios {
             }
         }
 
+        /// Takes as long as a worker is given: some 40 seconds.
+        @Test(.enabled(if: getenv("IES_LONG") != nil))
+        func `a worker that is stopped is taken for hung, and replaced`() async throws {
+            try await SimulatedMount.with([SimulatedResult(Self.task, content: Self.content)]) { mounted in
+                let result = try await python(
+                    mounted,
+                    """
+                    time.sleep(10)
+                    os.kill(worker(), signal.SIGSTOP)
+                    assert len(open("\(mounted.file(Self.task))", "rb").read()) == 6 << 20
+                    assert status("worker generation") == "2"
+                    assert "no sign of life" in status("last worker death"), status("last worker death")
+                    """)
+                #expect(result.succeeded, "\(result.errors)")
+            }
+        }
+
         @Test func `a new program that does not start leaves the mount with the one before`() async throws {
             try await SimulatedMount.with([SimulatedResult(Self.task, content: Self.content)]) { mounted in
                 try await mounted.mount.unmount()

@@ -92,6 +92,23 @@ extension MountScenarios {
             }
         }
 
+        /// Where memory cgroups can be made.
+        private static let hasMemoryGroups =
+            access("/sys/fs/cgroup/memory/memory.limit_in_bytes", W_OK) == 0
+            || access("/sys/fs/cgroup/cgroup.subtree_control", W_OK) == 0
+
+        @Test(.enabled(if: hasMemoryGroups))
+        func `workers that the kernel ends because memory ran out are followed as well, and the status says so`()
+            async throws
+        {
+            try await Self.with { mounted in
+                let result = try await read(mounted, times: 3, ways: "memory")
+                #expect(result.succeeded, "\(result.errors)\(result.text)")
+                let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))").text
+                #expect(status.contains("because memory ran out\n"), "\(status)")
+            }
+        }
+
         @Test func `workers that crash are followed as well, and say where in the log`() async throws {
             let logs = try Workshop()
             try await Self.with(["log=\(logs["log"])"]) { mounted in

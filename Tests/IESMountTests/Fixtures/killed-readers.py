@@ -3,8 +3,8 @@
 
 killed-readers.py PROJECT REFERENCE SCRATCH HOLDER TIMES WAYS SEED [--warm NAME] [--iesfs PROGRAM] [--slow SECONDS]
 
-REFERENCE holds the same files as the directory PROJECT, fetched without the mount. WAYS are signals or `upgrade`, with commas
-between; each time one of them is drawn. The readers go on until the last one has been followed by another worker.
+REFERENCE holds the same files as the directory PROJECT, fetched without the mount. WAYS are signals, `upgrade`, or `memory` for
+the kernel's OOM killer, with commas between; each time one of them is drawn. The readers go on until the last one has been followed by another worker.
 """
 import argparse
 import hashlib
@@ -197,6 +197,29 @@ class Holder:
         return len(os.listdir(f"/proc/{self.process}/fd")), memory
 
 
+class MemoryGroup:
+    """A memory cgroup (version 1 or 2) that has no room for a worker."""
+
+    def __init__(self):
+        first = not os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+        self.path = f"/sys/fs/cgroup/{'memory/' if first else ''}iesfs-test-{os.getpid()}"
+        os.mkdir(self.path)
+        # Little more than a thread's buffers; what the worker has already does not count.
+        self.write("memory.limit_in_bytes" if first else "memory.max", 2 << 20)
+
+    def write(self, name, value):
+        with open(os.path.join(self.path, name), "w") as file:
+            file.write(str(value))
+
+    def remove(self):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                return os.rmdir(self.path)
+            except OSError:
+                time.sleep(0.05)
+
+
 def end_workers(options, holder):
     ways = options.ways.split(",")
     before = None
@@ -206,6 +229,13 @@ def end_workers(options, holder):
         way = random.choice(ways)
         if way == "upgrade":
             subprocess.run([options.iesfs, "upgrade", os.path.dirname(options.project)], check=True, capture_output=True)
+        elif way == "memory":
+            group = MemoryGroup()
+            try:
+                group.write("cgroup.procs", old)
+                holder.next_worker(old)
+            finally:
+                group.remove()
         else:
             os.kill(old, getattr(signal, f"SIG{way}"))
         holder.next_worker(old)
