@@ -2,6 +2,7 @@
 
 import IESService
 import IESSimulator
+import Synchronization
 import SystemPackage
 import Testing
 

@@ -40,8 +40,8 @@ struct Holder: ~Copyable {
     ///
     /// - Throws: What kept it from mounting at all. A failure of the worker is reported and logged here.
     consuming func run() throws(ProgramError) -> ExitStatus {
-        report(.progress("the lock of the cache directory"))
         let mountpoint = try job.checkMountpoint()
+        report(.progress("the lock of the cache directory"))
         let lock = try lockCache(for: mountpoint)
         report(.progress("the kernel to mount \(mountpoint.path)"))
         let mount: HeldMount

@@ -26,7 +26,7 @@ struct Worker {
     let standsBy: Bool
 
     /// How long requests that wait may still be answered when another worker is to take over.
-    private static let drainTime: Duration = .seconds(5)
+    private static let drainTime: Duration = .seconds(2)
 
     /// Returns when the mount has gone. To be called before any other thread is started.
     func run() throws(ProgramError) -> ExitStatus {
