@@ -42,14 +42,18 @@ struct MountedResults: Sendable {
     func discard() async throws {
         try await shell(
             """
-            for pid in $(pgrep -f -- '[i]esfs (mount|worker) .*'\(quoted(point.string))); do kill -9 $pid; done 2>/dev/null
+            for kind in mount worker; do
+                for pid in $(pgrep -f -- "[i]esfs $kind .*"\(quoted(point.string))); do kill -9 $pid; done 2>/dev/null
+            done
             umount -l \(quoted(point.string)) 2>/dev/null; true
             """)
     }
 
-    /// The ids of the processes of this mount, holder first.
+    /// The ids of the processes of this mount, holder first, whatever their numbers: whoever ends the worker first
+    /// finds another one.
     func processes() async throws -> [Int32] {
-        let found = try await shell("pgrep -f -- '[i]esfs (mount|worker) .*'\(quoted(point.string))")
+        let found = try await shell(
+            "for kind in mount worker; do pgrep -f -- \"[i]esfs $kind .*\"\(quoted(point.string)); done")
         return found.lines.compactMap { Int32($0) }
     }
 
