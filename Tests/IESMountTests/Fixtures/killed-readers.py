@@ -228,7 +228,9 @@ def end_workers(options, holder):
         old = holder.worker() or holder.next_worker(None)
         way = random.choice(ways)
         if way == "upgrade":
-            subprocess.run([options.iesfs, "upgrade", os.path.dirname(options.project)], check=True, capture_output=True)
+            done = subprocess.run([options.iesfs, "upgrade", os.path.dirname(options.project)], capture_output=True)
+            if done.returncode != 0:
+                raise SystemExit(f"upgrade {turn}: {done.stderr.decode()}")
         elif way == "memory":
             group = MemoryGroup()
             try:
