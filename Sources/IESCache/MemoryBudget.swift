@@ -3,22 +3,43 @@
 import Synchronization
 
 /// Counts the memory that bytes take on their way to the disk. Whoever finds it used up waits for a call.
+///
+/// A disk that works needs a share of it only: more would be filled by every line that is faster than the disk, and make
+/// nothing faster.
 final class MemoryBudget: Sendable {
     private struct State {
         var used = 0
+        /// What may be used as things are, in bytes.
+        var bound: Int
         var waiters: [@Sendable () -> Void] = []
+
+        /// Not for every piece: whoever goes on shall get somewhere.
+        var hasRoomAgain: Bool { used <= bound - bound / 4 }
     }
 
     /// In bytes.
     let limit: Int
-    private let state = Mutex(State())
+    /// What may be used while the disk works, in bytes.
+    let share: Int
+    private let state: Mutex<State>
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        share = limit / 3
+        state = Mutex(State(bound: share))
+    }
 
     var used: Int { state.withLock { $0.used } }
 
     /// Whether there is room for `count` bytes; an empty budget has room for any.
-    func hasRoom(for count: Int) -> Bool { state.withLock { $0.used == 0 || $0.used + count <= limit } }
+    ///
+    /// - Parameter bound: `share` or `limit`: what may be used from now on.
+    func hasRoom(for count: Int, within bound: Int) -> Bool {
+        state.withLock { state in
+            state.bound = bound
+            return state.used == 0 || state.used + count <= bound
+        }
+    }
 
     func add(_ count: Int) { state.withLock { $0.used += count } }
 
@@ -26,8 +47,7 @@ final class MemoryBudget: Sendable {
         if count == 0 { return }
         let waiters = state.withLock { state in
             state.used -= count
-            // Not for every piece: whoever goes on shall get somewhere.
-            return state.used <= limit - limit / 4 ? Self.takeWaiters(&state) : []
+            return state.hasRoomAgain ? Self.takeWaiters(&state) : []
         }
         for waiter in waiters { waiter() }
     }
@@ -35,7 +55,7 @@ final class MemoryBudget: Sendable {
     /// Calls `body` once, from any thread, when there is room again or something has changed: at once if there is.
     func whenRoom(_ body: @escaping @Sendable () -> Void) {
         let isFree = state.withLock { state in
-            if state.used <= limit - limit / 4 { return true }
+            if state.hasRoomAgain { return true }
             state.waiters.append(body)
             return false
         }
