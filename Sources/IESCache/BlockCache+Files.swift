@@ -82,6 +82,7 @@ extension BlockCache {
         } else {
             data = try DataFile(asFarAsPossible: path)
         }
+        data.setLengthOfNew(record.size)
         let status = try data.status()
         let digest = map.digest
         let marks = [recorded, files.withLock { $0.settled[record.id] }]
