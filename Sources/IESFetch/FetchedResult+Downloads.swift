@@ -28,9 +28,10 @@ extension FetchedResult {
             }
             return .success(part.lowerBound)
         case .whole(let length):
-            // After If-Range a whole answer means another content (RFC 9110 section 13.1.5).
-            guard record.validator.strong == nil || range == 0..<size, length == nil || length == size,
-                isSame(answer.validator)
+            // After If-Range a whole answer means another content (RFC 9110 section 13.1.5), unless it says that it is
+            // the same: then the service knows no ranges.
+            guard record.validator.strong == nil || range == 0..<size || answer.validator.etag == record.etag,
+                length == nil || length == size, isSame(answer.validator)
             else { return .failure(.changed) }
             guard length != nil else { return .failure(.contradiction("the body has no length any more")) }
             source.rangesAreIgnored()

@@ -12,19 +12,27 @@ import SystemPackage
 
 /// A fetcher over a simulated service in process, with a cache directory of its own.
 final class FetcherSetup: Sendable {
-    let service = SimulatedService()
+    let service: SimulatedService
     let cache: BlockCache
     let fetcher: ResultFetcher
     private let directory: FilePath
 
-    /// - Parameter disk: Where the cache is; nil for a place in `/tmp`.
+    /// - Parameters:
+    ///   - disk: Where the cache is; nil for a place in `/tmp`.
+    ///   - other: Its service is used, and a copy of its cache as it is at this moment: what a crash would leave.
     init(
-        cacheLimit: Int64? = nil, disk: String? = nil, _ adjust: (inout FetchSettings) -> Void = { _ in },
+        cacheLimit: Int64? = nil, disk: String? = nil, after other: FetcherSetup? = nil,
+        _ adjust: (inout FetchSettings) -> Void = { _ in },
         cache adjustCache: (inout CacheSettings) -> Void = { _ in }
     ) throws {
         var template = Array("\(disk ?? "/tmp")/iesfs-fetch.XXXXXX".utf8CString)
         directory = FilePath(
             template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) })
+        service = other?.service ?? SimulatedService()
+        if let other {
+            try FileManager.default.copyItem(
+                atPath: other.directory.appending("cache").string, toPath: directory.appending("cache").string)
+        }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var cacheSettings = CacheSettings(directory: directory.appending("cache"), owner: "test")
