@@ -52,6 +52,7 @@ extension FetchedResult {
     func arrived(_ download: Int, upTo position: Int64, count: Int) -> Flow {
         let now = ContinuousClock.now
         let (effects, flow) = fetching.withLock { fetching -> (Effects?, Flow) in
+            fetching.hasArrived = true
             fetching.climb.received(Int64(count))
             fetching.lastBytes[download] = now
             guard fetching.plan.isDue(download, upTo: position) else {

@@ -86,12 +86,13 @@ extension FetchedResult {
     }
 
     private func start(_ download: Download) {
-        let isWhole = fetching.withLock { $0.plan.isStream }
+        let (isWhole, isUnderWay) = fetching.withLock { ($0.plan.isStream, $0.hasArrived) }
         let request = Task {
             var failure: ServiceFailure?
             do throws(ServiceFailure) {
                 try await source.fetch(
-                    id, range: isWhole ? nil : download.range, ifRange: record.validator, into: download)
+                    id, range: isWhole ? nil : download.range, ifRange: record.validator, outlastsOutages: isUnderWay,
+                    into: download)
             } catch {
                 failure = error
             }

@@ -25,6 +25,8 @@ struct CallDriver: Sendable {
     private static let mostRedirects = 5
     /// The service accepts signatures up to 15 minutes off; a smaller difference is not why it refused one.
     private static let greatestSkew: TimeInterval = 300
+    /// A service that is back after an outage is asked this soon, at the latest.
+    private static let outagePause: Duration = .seconds(5)
 
     let endpoint: Endpoint
     private let transport: any Transport
@@ -66,7 +68,7 @@ struct CallDriver: Sendable {
                 hasCorrectedClock = true
                 continue
             }
-            guard !failed.isAnswered, retry < min(settings.retries, call.retryLimit),
+            guard !failed.isAnswered, retry < retryLimit(of: call, after: failed.failure),
                 let delay = delay(after: failed.failure, retry: retry),
                 delay < settings.instant().duration(to: deadline)
             else { throw failed.failure }
@@ -194,17 +196,21 @@ struct CallDriver: Sendable {
 
     // MARK: - After a failure
 
+    /// Nothing was asked while no connection was made, so that only time limits how often that is tried.
+    private func retryLimit(of call: ServiceCall, after failure: ServiceFailure) -> Int {
+        call.outlastsOutages && failure.isOutage ? .max : min(settings.retries, call.retryLimit)
+    }
+
     /// How long to wait before the next try; nil when there should be none.
     private func delay(after failure: ServiceFailure, retry: Int) -> Duration? {
         let random = backoff.delay(beforeRetry: retry, random: settings.random())
         switch failure {
+        case let failure where failure.isOutage: return min(random, Self.outagePause)
         case .refused(let error):
             guard error.isPassing else { return nil }
             guard let asked = error.retryAfter, asked > .zero else { return random }
             return asked
-        case .transport(.connectionRefused), .transport(.connectionReset), .transport(.timedOut(.connect)),
-            .transport(.bodyCutShort):
-            return random
+        case .transport(.connectionReset), .transport(.bodyCutShort): return random
         case .transport, .credentials, .malformed, .contradiction, .deadline: return nil
         }
     }
@@ -224,6 +230,16 @@ struct CallDriver: Sendable {
             refused: requests are signed with the time of the service
             """)
         return true
+    }
+}
+
+extension ServiceFailure {
+    /// There was no connection: the service is away, or restarts.
+    fileprivate var isOutage: Bool {
+        switch self {
+        case .transport(.connectionRefused), .transport(.timedOut(.connect)): true
+        default: false
+        }
     }
 }
 

@@ -35,12 +35,14 @@ package final class ServiceClient: Sendable {
     ///   - range: Not empty. What comes is exactly this, cut at the end of the result, or the whole result.
     ///   - ifRange: Has the service send the whole result when it is not this one any more; used if it is strong.
     ///   - revalidating: Has the service answer `.notModified` when the result is still this one.
+    ///   - outlastsOutages: Tries again until the deadline, however often that is, while no connection can be made.
     ///   - deadline: For the answer; afterwards `ServiceSettings.timeout` without a byte ends the call.
     package func result(
         _ id: ResultID, range: Range<Int64>? = nil, ifRange: Validator? = nil, revalidating: Validator? = nil,
-        deadline: ContinuousClock.Instant, receiver: some ResultReceiver
+        outlastsOutages: Bool = false, deadline: ContinuousClock.Instant, receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
-        let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
+        let call = ServiceCall.result(
+            id, range: range, ifRange: ifRange, revalidating: revalidating, outlastsOutages: outlastsOutages)
         let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
         switch try await driver.perform(call, .result(receiver, question), deadline: deadline) {
         case .delivered, .document: return

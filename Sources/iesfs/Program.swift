@@ -21,11 +21,13 @@ struct Program: ParsableCommand {
               iesfs mount cn-north-4 /mnt/ies
               iesfs mount cn-north-4 /mnt/ies -o allow_other,cache_size=50G
               iesfs unmount /mnt/ies
+              iesfs doctor cn-north-4
               iesfs simulate
             """,
         version: version,
         subcommands: [
-            MountCommand.self, UnmountCommand.self, StatusCommand.self, SimulateCommand.self, WorkerCommand.self,
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, DoctorCommand.self, SimulateCommand.self,
+            WorkerCommand.self,
         ])
 
     static func main() {

@@ -42,9 +42,17 @@ struct MountJob: Sendable {
         mountpoint = locatedMountpoint
         self.resolved = resolved
         self.environment = environment
-        if let file = resolved.options.certificateAuthorities, access(file, R_OK) != 0 {
-            throw ProgramError("cacert: \(file) cannot be read: \(CurrentError.text)")
+        if let (file, origin) = authorities, access(file.string, R_OK) != 0 {
+            throw ProgramError("\(origin): \(file) cannot be read: \(CurrentError.text)")
         }
+    }
+
+    /// The certificate authorities to trust instead of the system's, and what names them. libcurl does not look at
+    /// OpenSSL's own variable, as the curl program does.
+    var authorities: (file: FilePath, origin: String)? {
+        if let file = options.certificateAuthorities { return (FilePath(file), "cacert") }
+        guard let file = environment["SSL_CERT_FILE"], !file.isEmpty else { return nil }
+        return (FilePath(file), "the variable SSL_CERT_FILE")
     }
 
     var credentials: CredentialConfiguration {

@@ -82,7 +82,7 @@ enum OptionTable {
             text throws(InvalidValue) in try proxy(text)
         },
         .path(
-            "cacert", "FILE", \.certificateAuthorities, default: "the system's",
+            "cacert", "FILE", \.certificateAuthorities, default: "$SSL_CERT_FILE, else the system's",
             "certificate authorities (PEM) to trust"),
         .flag("allow_http", \.allowsHTTP, "allow an http:// endpoint that is not on this machine"),
         .value("log", "FILE|journal|stderr", \.log, default: "journal; stderr with --foreground", "where messages go") {

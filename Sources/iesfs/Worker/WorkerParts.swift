@@ -33,7 +33,7 @@ struct WorkerParts: Sendable {
         transport = CurlTransport(
             settings: CurlSettings(
                 userAgent: "iesfs/\(Program.version)", proxy: options.proxy,
-                caFile: options.certificateAuthorities.map { FilePath($0) }, logger: logger))
+                caFile: job.authorities?.file, logger: logger))
         var service = ServiceSettings()
         service.timeout = options.timeout
         service.connectTimeout = min(options.timeout, .seconds(10))
