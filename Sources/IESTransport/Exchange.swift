@@ -175,7 +175,7 @@ final class Exchange {
         let head = order.request.head
         let circumstances = TransportError.Circumstances(
             authority: head.authority ?? "", isSecure: head.scheme == "https", phase: deadlines.phase,
-            received: received)
+            received: received, isReused: slot.handle.get(CURLINFO_NUM_CONNECTS) == 0)
         return .failure(TransportError(slot.handle.failure(code), in: circumstances))
     }
 

@@ -115,9 +115,6 @@ extension MountScenarios {
                 network.service.change { $0.clockSkew = .zero }
                 network.service.inject(.silence, times: nil)
                 #expect(try await failures(good) == ["network answer"])
-                network.service.clearFaults()
-                network.service.inject(.throttled(status: 401, .none), on: .list, times: nil)
-                #expect(try await failures(good) == ["network request"])
             }
         }
 

@@ -56,7 +56,8 @@ extension MountScenarios {
             FaultRow("a redirect in a loop", .redirect(.loop), .failure(EIO), status: 302, requests: 6),
             FaultRow("a redirect without Location", .redirect(.nowhere), .failure(EIO), status: 302, requests: 2),
             FaultRow(
-                "a redirect to what is no address", .redirect(.to("::not an address::")), .failure(EIO), status: 302,
+                "a redirect to what is no address", .redirect(.to("http://[::not an address")), .failure(EIO),
+                status: 302,
                 requests: 2),
             FaultRow(
                 "a redirect to a link that has expired", .redirect(.expiredLink), .failure(EACCES), at: .file,

@@ -3,6 +3,7 @@
 import Glibc
 import IESService
 import IESSimulator
+import SystemPackage
 import Testing
 
 extension MountScenarios {
@@ -12,6 +13,7 @@ extension MountScenarios {
             try await Network.with { network in
                 let front = try await TLSFront(before: network.port, in: network.workshop.path)
                 do {
+                    network.service.log.reset()
                     try await body(network, front)
                 } catch {
                     try await front.stop()

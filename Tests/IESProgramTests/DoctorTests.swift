@@ -125,7 +125,7 @@ import Testing
 
     @Test func `a mount that has gone or hangs fails, one of another user does not`() {
         #expect(MountFindings.judge(path: "/m", source: "s", .success("uptime: 3 s\n")).verdict == .ok)
-        let gone = MountFindings.judge(path: "/m", source: "s", .failure(.notConnected))
+        let gone = MountFindings.judge(path: "/m", source: "s", .failure(Errno(rawValue: ENOTCONN)))
         #expect(gone.verdict == .failed && gone.advice?.contains("iesfs unmount /m") == true)
         #expect(MountFindings.judge(path: "/m", source: "s", nil).verdict == .failed)
         #expect(MountFindings.judge(path: "/m", source: "s", .failure(.permissionDenied)).verdict == .note)

@@ -71,6 +71,32 @@ import Testing
                 """)
     }
 
+    /// What a kept connection still held is no response to this request, and a new connection may bring one.
+    @Test func `bytes after the end of a response spoil the next one on that connection, which may be tried again`()
+        async
+    {
+        let server = ScriptedServer { connection in
+            guard connection.readRequest() != nil else { return }
+            if connection.number == 2 { connection.send("!!!!") }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            guard connection.readRequest() != nil else { return }
+            connection.send("!!!!HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+        }
+        let transport = CurlTransport(settings: CurlSettings(proxy: ""))
+        defer { transport.shutdown() }
+        #expect(await run(request(server.authority), over: transport) == nil)
+        let collector = Collector()
+        guard case .connectionReset? = await run(request(server.authority), into: collector, over: transport) else {
+            Issue.record("the connection is not known to be spoilt")
+            return
+        }
+        #expect(collector.head == nil)
+        guard case .malformedResponse? = await run(request(server.authority), over: transport) else {
+            Issue.record("on a new connection it is no HTTP")
+            return
+        }
+    }
+
     @Test func `a body is sent with its length and without Expect`() async {
         let seen = Mutex(("", [UInt8]()))
         let body = pattern(1 << 21)

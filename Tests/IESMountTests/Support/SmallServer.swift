@@ -28,7 +28,8 @@ struct SmallServer: Sendable {
         processID = try #require(started.lines.first)
         let log = log
         let isReady = try await eventually(within: 20) { try await shell("grep -q ready \(log)").succeeded }
-        try #require(isReady, "\(try await shell("cat \(file).out").text)")
+        let complaint = try await shell("cat \(file).out").text
+        try #require(isReady, "\(complaint)")
     }
 
     func stop() async throws { try await shell("kill \(processID)") }

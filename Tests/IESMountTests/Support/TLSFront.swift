@@ -30,7 +30,7 @@ struct TLSFront: Sendable {
                 ssl_certificate \(directory)/\(certificate.rawValue).pem;
                 ssl_certificate_key \(directory)/\(certificate.rawValue).key;
                 location / {
-                    proxy_pass http://127.0.0.1:\(port); proxy_http_version 1.1; proxy_buffering off;
+                    proxy_pass http://127.0.0.1:\(port); proxy_http_version 1.1; proxy_buffering off; proxy_redirect off;
                     proxy_set_header Host $http_host;
                 }
             }
