@@ -66,7 +66,8 @@ extension MountScenarios {
                 let names = Set(lines.map { "\($0.section) \($0.name)" })
                 let expected: Set = [
                     "versions iesfs", "versions libfuse", "versions libcurl", "versions OpenSSL", "kernel Linux",
-                    "kernel /dev/fuse", "kernel fusermount3", "kernel passthrough", "configuration timeout",
+                    "kernel /dev/fuse", "kernel fusermount3", "kernel passthrough", "configuration file",
+                    "configuration timeout",
                     "credentials source", "network proxy", "network name", "network connection", "network answer",
                     "network clock", "network request", "cache directory", "cache space", "cache user",
                 ]
@@ -80,6 +81,18 @@ extension MountScenarios {
                     others.count == 2 && others.allSatisfy { $0.credentials != "token" && $0.credentials != "signed" })
                 #expect(try await !shell("test -e \(network.workshop["cache"])").succeeded, "nothing is made")
             }
+        }
+
+        @Test func `without a service nothing is asked, and no credentials are missed`() async throws {
+            let workshop = try Workshop()
+            let variables = Network.plainEnvironment.merging(["IESFS_TOKEN": "", "HOME": "/nonexistent"]) { $1 }
+            let result = try await shell(
+                "exec \(quoted(program)) doctor -o cache_dir=\(workshop["cache"]) --config /dev/null --json",
+                environment: variables)
+            let lines = try JSONDecoder().decode(Document.self, from: Data(result.output)).findings
+            #expect(Self.failed(lines).isEmpty, "\(lines)")
+            #expect(lines.filter { $0.section == "network" }.map(\.value) == ["not looked at"])
+            try await workshop.remove()
         }
 
         @Test func `each thing that is wrong fails its own line`() async throws {

@@ -40,6 +40,29 @@ extension MountScenarios {
             try await FaultBench.run(Self.ended + Self.silent)
         }
 
+        /// Many readers at once, each of whom meets one cut, at a place of its own.
+        @Test func `answers cut at any byte, of head or body, are taken up again`() async throws {
+            let heads = stride(from: 1, through: 300, by: 13).map {
+                Fault.cutHead(at: $0, $0 % 2 == 0 ? .close : .reset)
+            }
+            let bodies = (0..<64).map { Fault.cutBody(at: Int64($0), $0 % 2 == 0 ? .reset : .close) }
+            let content = SimulatedContent.generated(seed: 6, size: 64)
+            let tasks = (heads + bodies).indices.map { TaskID(number: 0x900 + $0) }
+            try await SimulatedMount.with(tasks.map { SimulatedResult($0, content: content) }) { mounted in
+                for (fault, task) in zip(heads + bodies, tasks) {
+                    mounted.service.inject(fault, for: task, on: .result)
+                }
+                let names = tasks.map { mounted.file($0) }.joined(separator: "\n")
+                try write((names + "\n").utf8, to: mounted.workshop["names"])
+                let sums = try await shell("xargs -P 8 -n 1 sha256sum <\(mounted.workshop["names"])", within: 120)
+                #expect(sums.succeeded, "\(sums.errors)")
+                let sum = try #require(content.sha256())
+                #expect(sums.lines.count == tasks.count && sums.lines.allSatisfy { $0.hasPrefix(sum) })
+                #expect(mounted.service.faults.isEmpty, "every fault has struck")
+                #expect(mounted.service.log.count <= 3 * tasks.count, "\(mounted.service.log.count) requests")
+            }
+        }
+
         /// With IES_LONG as in the requirement: a minute, with two to wait.
         @Test func `a copy goes on after the service was away in the middle of it`() async throws {
             let (away, timeout) = isLongRun ? (60, 120) : (10, 30)

@@ -101,6 +101,40 @@ extension MountScenarios {
             }
         }
 
+        @Test func `a token that ends while a copy runs is EACCES, and a new one goes on`() async throws {
+            try await Network.with { network in
+                let file = network.workshop["token"]
+                try write("first-token".utf8, to: file, permissions: .ownerReadWrite)
+                network.service.addToken("first-token")
+                network.service.change { $0.bytesPerSecond = 8 << 20 }
+                let large = SimulatedContent.generated(seed: 5, size: 48 << 20)
+                let task = TaskID(number: 2)
+                network.service.add(SimulatedResult(task, content: large))
+                let mount = try await MountedResults.mount(
+                    "http://127.0.0.1:\(network.port)", at: network.workshop["mnt"], cache: network.workshop["cache"],
+                    options: ["token_file=\(file)", "read_ahead=1M", "connections=1", "error_ttl=1"],
+                    environment: Network.plainEnvironment.merging(["IESFS_TOKEN": ""]) { $1 })
+                let path = "\(mount.path(network.service.project.rawValue))/\(task)"
+                async let copied = shell("exec cat \(path) >/dev/null", within: 100)
+                try await network.service.log.wait(for: .sent(4 << 20, task: task))
+                network.service.removeToken("first-token")
+                #expect(try await !copied.succeeded)
+                let symbol = try await shell("getfattr --absolute-names -n user.ies.errno --only-values \(path)")
+                #expect(symbol.text == "EACCES", "\(symbol.errors)")
+                let refused = network.service.log.entries(of: task).count { $0.status == 401 }
+                #expect((1...4).contains(refused), "\(refused) requests with a token that has ended")
+                network.service.addToken("second-token")
+                network.service.change { $0.bytesPerSecond = nil }
+                try write("second-token".utf8, to: file, permissions: .ownerReadWrite)
+                let sum = try #require(large.sha256())
+                let isRight = try await eventually(within: 20) {
+                    try await shell("sha256sum <\(path)").text.hasPrefix(sum)
+                }
+                #expect(isRight)
+                try await mount.unmount()
+            }
+        }
+
         /// Made for documentation and never registered (RFC 6761); what a slow name server does cannot be tried here,
         /// where the resolver is the machine's own.
         @Test func `a name without an address is known to be none at once`() async throws {

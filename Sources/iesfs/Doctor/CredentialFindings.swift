@@ -8,7 +8,8 @@ enum CredentialFindings {
         CredentialStore(job.credentials, environment: job.environment)
     }
 
-    static func credentials(of store: CredentialStore) -> [Finding] {
+    /// - Parameter areNeeded: Somebody named a service to show them to.
+    static func credentials(of store: CredentialStore, areNeeded: Bool) -> [Finding] {
         do throws(CredentialError) {
             let credentials = try store.current()
             return [
@@ -16,6 +17,7 @@ enum CredentialFindings {
                 .ok(.credentials, "kind", kind(of: credentials)),
             ]
         } catch {
+            if error.kind == .missing, !areNeeded { return [.note(.credentials, "source", "none in the usual places")] }
             return [.failed(.credentials, "source", error.description, advice: advice(for: error))]
         }
     }

@@ -26,6 +26,7 @@ struct Doctor {
             return DoctorReport(findings: findings + MountFindings.all())
         }
         findings += MachineFindings.kernel(resolved.options, path: environment["PATH", default: ""])
+        findings.append(ConfigurationFindings.file(configuration.path))
         findings += ConfigurationFindings.options(resolved)
         findings += service(resolved)
         return DoctorReport(findings: findings + MountFindings.all())
@@ -52,7 +53,7 @@ struct Doctor {
             ]
         }
         let store = CredentialFindings.store(of: job)
-        let credentials = CredentialFindings.credentials(of: store)
+        let credentials = CredentialFindings.credentials(of: store, areNeeded: source != nil)
         let hasCredentials = !credentials.contains { $0.verdict == .failed }
         let network =
             source == nil

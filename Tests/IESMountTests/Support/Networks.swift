@@ -9,10 +9,10 @@ import Testing
 struct Network: Sendable {
     static let task = TaskID(number: 1)
     static let content = SimulatedContent.generated(seed: 77, size: 3_000_000)
-    /// None of the variables that lead through a proxy, whatever this machine has.
+    /// None of the variables for proxies and certificates, whatever this machine has.
     static let plainEnvironment = [
         "IESFS_TOKEN": SimulatedAccount.token, "http_proxy": "", "https_proxy": "", "all_proxy": "", "no_proxy": "",
-        "HTTP_PROXY": "", "HTTPS_PROXY": "", "ALL_PROXY": "", "NO_PROXY": "", "LC_ALL": "C",
+        "HTTP_PROXY": "", "HTTPS_PROXY": "", "ALL_PROXY": "", "NO_PROXY": "", "SSL_CERT_FILE": "", "LC_ALL": "C",
     ]
 
     let service: SimulatedService
