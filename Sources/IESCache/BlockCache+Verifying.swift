@@ -11,6 +11,12 @@ extension BlockCache {
         package var bytes: Int64 = 0
         /// The blocks whose checksum did not hold; they were dropped.
         package var wrong: [Int] = []
+
+        package init(blocks: Int = 0, bytes: Int64 = 0, wrong: [Int] = []) {
+            self.blocks = blocks
+            self.bytes = bytes
+            self.wrong = wrong
+        }
     }
 
     /// Reads every held block of one version from the disk and compares its checksum; those that are wrong are dropped.

@@ -44,8 +44,8 @@ extension Database {
         }
         for (number, check) in checks {
             let id = VersionID(rawValue: number)
-            let row = try rows("SELECT \(ResultRecord.columns) FROM version WHERE id = ?", [number]).next()
-            if check == Int64(IndexChange.check(pin: id)), let row, let record = ResultRecord(row) {
+            let found = try rows("SELECT \(ResultRecord.columns) FROM version WHERE id = ?", [number])
+            if check == Int64(IndexChange.check(pin: id)), let row = try found.next(), let record = ResultRecord(row) {
                 pins.insert(record)
             } else {
                 wrong.append(number)

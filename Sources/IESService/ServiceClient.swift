@@ -44,7 +44,8 @@ package final class ServiceClient: Sendable {
     ) async throws(ServiceFailure) {
         let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
         let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
-        switch try await perform(call, .result(receiver, question), deadline: deadline) {
+        let noting = HealthNotingReceiver(receiver, health)
+        switch try await perform(call, .result(noting, question), deadline: deadline) {
         case .delivered, .document: return
         case .held(let answer, let bytes):
             do throws(TransportError) {

@@ -3,6 +3,24 @@
 package import FoundationEssentials
 import Synchronization
 
+/// Notes the answer as it comes: its body may take hours.
+final class HealthNotingReceiver<Receiver: ResultReceiver>: ResultReceiver {
+    private let receiver: Receiver
+    private let health: ServiceHealth
+
+    init(_ receiver: Receiver, _ health: ServiceHealth) {
+        self.receiver = receiver
+        self.health = health
+    }
+
+    func receive(_ answer: ResultAnswer, of transfer: any Transfer) -> Flow {
+        health.answered()
+        return receiver.receive(answer, of: transfer)
+    }
+
+    func receive(_ bytes: RawSpan) -> Flow { receiver.receive(bytes) }
+}
+
 /// Whether the service can be reached, judged from how the last calls ended: nothing is asked for its sake.
 package final class ServiceHealth: Sendable {
     package enum Standing: Hashable, Sendable {
