@@ -5,18 +5,25 @@ import Synchronization
 /// What a request to pin a result came to.
 package enum Pinning: Hashable, Sendable {
     case done
-    /// All pinned results together would take more than the cache may.
+    /// All pinned results together would take more than `BlockCache.pinLimit`.
     case tooMuch(pinned: Int64, limit: Int64)
 }
 
 /// Pinned results are never evicted, complete or not. A pin is of a result: where it changes on the server, the pin goes
 /// over to the new version. It lasts until it is taken back.
 extension BlockCache {
-    /// Pins what `record` is a version of, if all that is pinned fits into the cache's limit as it is now.
+    /// How much may be pinned, in bytes: all of the limit as it is now, but for some room that other results pass through.
+    /// Without any, the disk would be passed by when they are read, and so would what is pinned.
+    package var pinLimit: Int64 {
+        let limit = core.ledger.effectiveLimit
+        return limit - min(limit / 8, 256 << 20)
+    }
+
+    /// Pins what `record` is a version of, if all that is pinned stays within `pinLimit`.
     package func pin(_ record: ResultRecord) async throws(CacheError) -> Pinning {
         try await onWritingThread { [self] in
             if pins.withLock({ $0.contains(record.id) }) { return .done }
-            let limit = core.ledger.effectiveLimit
+            let limit = pinLimit
             let pinned = pins.withLock { $0.bytes }
             guard pinned + record.wholeCharge <= limit else { return .tooMuch(pinned: pinned, limit: limit) }
             pins.withLock { $0.insert(record) }
@@ -45,7 +52,7 @@ extension BlockCache {
     /// To be called with `adding` locked, before the version counts as the latest one.
     func movePin(to record: ResultRecord) -> [IndexChange] {
         guard let old = (try? latest(record.key)) ?? nil, isPinned(old) else { return [] }
-        let limit = core.ledger.effectiveLimit
+        let limit = pinLimit
         return pins.withLock { pins in
             pins.remove(old.id)
             guard pins.bytes + record.wholeCharge <= limit else { return [.pin(old.id, false)] }

@@ -81,7 +81,8 @@ extension CacheFile {
             guard drops.load(ordering: .sequentiallyConsistent) == before else { return nil }
             let earlier = core.ledger.damagedBlocks.add(1, ordering: .relaxed).oldValue
             core.logger.log(
-                level: earlier == 0 ? .warning : .debug, "a cached block is damaged and was dropped", metadata: ["file": "\(data.path)", "block": "\(block)"])
+                level: earlier == 0 ? .warning : .debug, "a cached block is damaged and was dropped",
+                metadata: ["file": "\(data.path)", "block": "\(block)"])
             try drop(block)
             return false
         }

@@ -48,6 +48,11 @@ package final class BlockCache: Sendable {
         }
         let pinned = core.index.pinnedAtStart
         pins.withLock { $0 = pinned }
+        if pinned.bytes > core.ledger.effectiveLimit {
+            logger.warning(
+                "what is pinned takes more than the cache may, and nothing else can be kept; 'iesfs evict --unpin' mends that",
+                metadata: ["pinned": "\(pinned.bytes)", "limit": "\(core.ledger.effectiveLimit)"])
+        }
         core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
         core.setEvictor { [weak self] need in self?.evict(need) ?? 0 }
         _ = core.threads.submit { [weak self] in self?.tidy() }

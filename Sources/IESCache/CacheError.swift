@@ -16,7 +16,7 @@ package enum CacheError: Error, Hashable, Sendable {
     case tooSmall(size: Int64, limit: Int64)
     /// A result, or a body of unknown length so far, is larger than the whole cache may be.
     case tooLarge(size: Int64, limit: Int64)
-    /// With this result, what is pinned would take more than the cache may.
+    /// With this result, what is pinned would take more than may be pinned.
     case pinsFull(size: Int64, pinned: Int64, limit: Int64)
     /// The cache's disk failed at `operation`.
     case disk(operation: String, path: FilePath, errno: Errno)
@@ -43,7 +43,7 @@ extension CacheError: CustomStringConvertible {
         case .tooLarge(let size, let limit):
             "\(size) bytes do not fit into a cache of \(limit) bytes."
         case .pinsFull(let size, let pinned, let limit):
-            "A result of \(size) bytes cannot be pinned: \(pinned) of the cache's \(limit) bytes are pinned already. Take "
+            "A result of \(size) bytes cannot be pinned: \(limit) bytes of the cache may be, and \(pinned) are already. Take "
                 + "pins back with 'iesfs evict --unpin', or use a larger cache_size."
         case .disk(let operation, let path, let errno):
             "The cache could not \(operation) \(path): \(errno)."

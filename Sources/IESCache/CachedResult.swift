@@ -20,7 +20,9 @@ extension Index {
         return try access { database in
             let rows = try database.rows(
                 "SELECT count(*), max(number) FROM block WHERE version = ?", [record.id.rawValue])
-            guard let row = try rows.next(), let held = row.number(at: 0), let last = row.number(at: 1) else { return 0 }
+            guard let row = try rows.next(), let held = row.number(at: 0), let last = row.number(at: 1) else {
+                return 0
+            }
             return BlockMap(size: record.size, blockSize: record.blockSize).charge(ofBlocks: held, last: last)
         }
     }
@@ -48,7 +50,8 @@ extension Index {
                     CachedResult(
                         record: record,
                         space: held == 0 ? 0 : map.charge(ofBlocks: held, last: row.number(at: 16) ?? -1),
-                        isComplete: held == Int64(map.blockCount), isPinned: pins.contains(record.id), lastUse: lastUse))
+                        isComplete: held == Int64(map.blockCount), isPinned: pins.contains(record.id), lastUse: lastUse)
+                )
             }
             return results
         }

@@ -99,16 +99,17 @@ import Testing
         #expect(setup.service.log.bytesSent(of: .sample) <= 1 << 20)
     }
 
-    @Test func `with the whole cache pinned, others are read all the same`() async throws {
-        let setup = try FetcherSetup(cacheLimit: 4 << 20)
-        let pinned = setup.add(.sample, .generated(seed: 8, size: 4 << 20))
+    @Test func `with as much pinned as may be, others are read past it, and the disk is not given up`() async throws {
+        let setup = try FetcherSetup(cacheLimit: 8 << 20)
+        let pinned = setup.add(.sample, .generated(seed: 8, size: 7 << 20))
         let result = try await setup.fetcher.resolve(pinned)
         #expect(try await setup.cache.pin(result.record) == .done)
         try await result.fetchWhole()
-        #expect(setup.cache.usage().used == 4 << 20)
-        let content = SimulatedContent.generated(seed: 9, size: 3_000_001)
+        #expect(setup.cache.usage().used == 7 << 20)
+        let content = SimulatedContent.generated(seed: 9, size: 12_000_001)
         let other = setup.add(try #require(TaskID(rawValue: "other")), content)
         #expect(try await setup.fetcher.resolve(other).wholeInPieces() == content.bytes())
-        #expect(result.state == .cached && setup.cache.usage().used <= 4 << 20)
+        #expect(result.state == .cached && setup.cache.usage().used <= 8 << 20)
+        #expect(setup.cache.usage().disk == .normal)
     }
 }

@@ -26,9 +26,11 @@ import Testing
             #expect(try await Self.tasks(bench, "/\(project)//") == all)
             #expect(try await Self.tasks(bench, "") == all)
             #expect(try await Self.tasks(bench, "*/*1?") == (0x10...0x1f).map { TaskID.numbered($0).rawValue })
-            #expect(try await Self.tasks(bench, "\(project.prefix(4))*/*[1-2]2") == [0x12, 0x22].map {
-                TaskID.numbered($0).rawValue
-            })
+            #expect(
+                try await Self.tasks(bench, "\(project.prefix(4))*/*[1-2]2")
+                    == [0x12, 0x22].map {
+                        TaskID.numbered($0).rawValue
+                    })
             // Listed or not: it is found by its id.
             #expect(try await Self.tasks(bench, "\(project)/unlisted") == ["unlisted"])
             _ = try await bench.cat(.numbered(3))
@@ -84,12 +86,16 @@ import Testing
                 try await bench.fileSystem.prefetch(refused, pins: true, progress: PrefetchProgress())
             }
             #expect(error.errno == .invalidArgument && error.summary == "参数错误")
-            #expect(try bench.attribute("ies.error_msg", of: try await bench.lookUp(.numbered(2)).attributes.inode) == "参数错误")
+            #expect(
+                try bench.attribute("ies.error_msg", of: try await bench.lookUp(.numbered(2)).attributes.inode)
+                    == "参数错误")
             #expect(bench.cache.usage().pinnedResults == 1)
         }
     }
 
-    @Test func `one that does not fit beside what is pinned is not fetched, and one that fails is not pinned`() async throws {
+    @Test func `one that does not fit beside what is pinned is not fetched, and one that fails is not pinned`()
+        async throws
+    {
         let results = [
             SimulatedResult(.numbered(1), content: .generated(seed: 3, size: 40 << 20)),
             SimulatedResult(.numbered(2), content: .generated(seed: 4, size: 30 << 20)),

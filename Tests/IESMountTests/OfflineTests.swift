@@ -52,7 +52,9 @@ extension MountScenarios {
 
                 let back = SimulatorServer(service: mounted.service)
                 _ = try await back.start(port: port)
-                let isRead = try await eventually(within: 30) { try await mounted.cat(TaskID(number: 3)).text == "three" }
+                let isRead = try await eventually(within: 30) {
+                    try await mounted.cat(TaskID(number: 3)).text == "three"
+                }
                 #expect(isRead)
                 #expect(try await Self.service(mounted).hasPrefix("service: reachable, last answer "))
                 await back.stop()

@@ -39,9 +39,11 @@ import Testing
         let progress = ToolProgress(results: 4, done: 1, failed: 1, bytes: 50 << 20, totalBytes: 200 << 20)
         #expect(
             ProgressLine.text(progress, rate: Double(10 << 20), width: 120)
-                == "[##########..............................] 25%  2 of 4  50 MiB of 200 MiB  10 MiB/s  ETA 0:15  1 failed")
+                == "[##########..............................] 25%  2 of 4  50 MiB of 200 MiB  10 MiB/s  ETA 0:15  1 failed"
+        )
         #expect(
-            ProgressLine.text(progress, rate: nil, width: 60) == "[####............] 25%  2 of 4  50 MiB of 200 MiB  1 failed")
+            ProgressLine.text(progress, rate: nil, width: 60)
+                == "[####............] 25%  2 of 4  50 MiB of 200 MiB  1 failed")
         for width in 0..<200 {
             let line = ProgressLine.text(progress, rate: 1e15, width: width)
             #expect(line.count <= max(0, width - 1), "\(width)")

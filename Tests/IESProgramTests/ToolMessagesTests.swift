@@ -54,7 +54,8 @@ import Testing
 
     @Test func `the status becomes an object with numbers where it has numbers`() throws {
         let json = StatusText.json(
-            "version: 1.2\ncache used: 4096 bytes\nuptime: 17 s\nworker: 99\ncache memory: 0 of 7 bytes\nservice: a: b\nx\n")
+            "version: 1.2\ncache used: 4096 bytes\nuptime: 17 s\nworker: 99\ncache memory: 0 of 7 bytes\nservice: a: b\nx\n"
+        )
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
         #expect(object["cache_used_bytes"] as? Int == 4096 && object["uptime_seconds"] as? Int == 17)
         #expect(object["worker"] as? Int == 99 && object["version"] as? String == "1.2")

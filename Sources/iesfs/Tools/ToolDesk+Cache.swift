@@ -87,7 +87,8 @@ extension ToolItem {
     init(damaged result: CachedResult, _ blocks: [Int]) {
         let count = blocks.count == 1 ? "One block was" : "\(blocks.count) blocks were"
         self.init(
-            path: result.path, errno: "EIO", message: "\(count) damaged and dropped; it is fetched again when it is read.",
+            path: result.path, errno: "EIO",
+            message: "\(count) damaged and dropped; it is fetched again when it is read.",
             wrongBlocks: blocks)
     }
 }

@@ -42,6 +42,7 @@ final class ToolServer: Sendable {
 
     private let path: String
     private let listener: Int32
+    private let identity: UInt64?
     private let wake: Int32
     private let limits: Limits
     private let handler: Handler
@@ -57,6 +58,7 @@ final class ToolServer: Sendable {
         guard wake >= 0 else { throw ProgramError("no event: \(CurrentError.text)") }
         do throws(ProgramError) {
             listener = try ToolSocket.listen(at: path)
+            identity = ToolSocket.identity(of: path)
         } catch {
             close(wake)
             throw error
@@ -141,7 +143,8 @@ extension ToolServer {
             expire()
         }
         for number in state.withLock({ Array($0.connections.keys) }) { end(number) }
-        unlink(path)
+        // Another mount may have got the number by now, and put its own there.
+        if ToolSocket.identity(of: path) == identity { unlink(path) }
         close(listener)
         close(wake)
     }
@@ -157,19 +160,21 @@ extension ToolServer {
         var refusal: String?
         if !limits.users.contains(ies_peer_user(descriptor)) {
             refusal = "Only root and the user who mounted may do this."
-        } else if state.withLock({ $0.connections.count }) >= limits.clients {
+        } else if state.withLock({ $0.connections.values.count { !$0.isFinished } }) >= limits.clients {
             refusal = "Too many commands are at work on this mount. Try again when one has ended."
         }
-        if let refusal {
-            let line = ToolLine.encode(ToolAnswer.failure(refusal))
-            send(descriptor, line, line.count, Int32(MSG_NOSIGNAL))
+        let number = state.withLock { state -> Int? in
+            // Those that are only told so are not let in without end either.
+            guard state.connections.count < 2 * limits.clients else { return nil }
+            state.connections[state.next] = Connection(descriptor: descriptor, deadline: .now + limits.patience)
+            state.next += 1
+            return state.next - 1
+        }
+        guard let number else {
             close(descriptor)
             return
         }
-        state.withLock { state in
-            state.connections[state.next] = Connection(descriptor: descriptor, deadline: .now + limits.patience)
-            state.next += 1
-        }
+        if let refusal { put(number, .failure(refusal)) }
     }
 
     private func receive(_ number: Int) {
@@ -202,10 +207,12 @@ extension ToolServer {
         let isDone = state.withLock { state -> Bool in
             state.connections[number]?.output.removeFirst(count)
             let isEmpty = state.connections[number]?.output.isEmpty ?? true
-            state.connections[number]?.deadline = isEmpty ? nil : .now + limits.patience
-            return isEmpty && (state.connections[number]?.isFinished ?? true)
+            let isDone = isEmpty && (state.connections[number]?.isFinished ?? true)
+            state.connections[number]?.deadline = isEmpty && !isDone ? nil : .now + limits.patience
+            return isDone
         }
-        if isDone { end(number) }
+        // Closed only when the client has: closing with something unread would take the answer from it.
+        if isDone { shutdown(connection.descriptor, Int32(SHUT_WR)) }
     }
 
     private func expire() {

@@ -49,6 +49,12 @@ enum ToolSocket {
         return descriptor
     }
 
+    /// The inode's number; nil if there is none.
+    static func identity(of path: String) -> UInt64? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+
     /// A connection to the worker of `mount`.
     static func connect(to mount: MountRecord) throws(ProgramError) -> Int32 {
         let owner = mount.owner ?? 0
