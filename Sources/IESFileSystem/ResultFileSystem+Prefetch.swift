@@ -51,16 +51,27 @@ extension ResultFileSystem {
     ///
     /// - Parameter pins: Pins it before it is fetched; one that cannot be fetched is not pinned by this.
     package func prefetch(_ id: ResultID, pins: Bool, progress: PrefetchProgress) async throws(FileSystemError) {
+        // As for an open.
+        await fetcher.revalidate(id)
         do throws(FetchError) {
-            let wasKnown = if case .result? = fetcher.known(id) { true } else { false }
-            let result = try await fetcher.resolveWhole(id) { progress.spooled($0) }
-            progress.begin(result, wasKnown: wasKnown)
-            if !wasKnown { succeeded(id) }
-            guard pins, !cache.isPinned(result.record) else { return try await result.fetchWhole() }
-            try await fetchPinned(result)
+            do throws(FetchError) {
+                try await fetch(id, pins: pins, progress)
+            } catch .changed {
+                // What it is now is what is wanted.
+                try await fetch(id, pins: pins, progress)
+            }
         } catch {
             throw FileSystemError(note(error, of: id, isRemembered: false))
         }
+    }
+
+    private func fetch(_ id: ResultID, pins: Bool, _ progress: PrefetchProgress) async throws(FetchError) {
+        let wasKnown = if case .result? = fetcher.known(id) { true } else { false }
+        let result = try await fetcher.resolveWhole(id) { progress.spooled($0) }
+        progress.begin(result, wasKnown: wasKnown)
+        if !wasKnown { succeeded(id) }
+        guard pins, !cache.isPinned(result.record) else { return try await result.fetchWhole() }
+        try await fetchPinned(result)
     }
 
     private func fetchPinned(_ result: FetchedResult) async throws(FetchError) {

@@ -144,6 +144,28 @@ extension MountScenarios {
             }
         }
 
+        @Test func `a result that has changed is fetched as it is now, and its pin goes with it`() async throws {
+            let task = TaskID(number: 1)
+            for options in [["revalidate=0s"], []] {
+                try await SimulatedMount.with([Self.results[0]], options: options) { mounted in
+                    // Where nothing is asked again, the change shows when the rest is fetched.
+                    let first =
+                        options.isEmpty
+                        ? try await shell("head -c 100 \(mounted.file(task))")
+                        : try await mounted.tool("prefetch --pin \(mounted.file(task))")
+                    #expect(first.succeeded, "\(first.errors)")
+                    let new = SimulatedContent.generated(seed: 77, size: 6_000_001)
+                    mounted.service.replace(task, with: new)
+                    let fetched = try await mounted.tool("prefetch --pin \(mounted.file(task))")
+                    #expect(fetched.code == 0, "\(fetched.errors)")
+                    let sum = try await shell("sha256sum <\(mounted.file(task))").text
+                    #expect(sum.hasPrefix(try #require(new.sha256())))
+                    let status = try await mounted.tool("status \(mounted.mount.point)").text
+                    #expect(status.contains("\ncache pinned: 6000640 bytes\ncache pinned results: 1\n"), "\(status)")
+                }
+            }
+        }
+
         @Test func `evict gives the space back, but not of what the kernel reads by itself`() async throws {
             try await SimulatedMount.with(Self.results) { mounted in
                 #expect(try await mounted.tool("prefetch \(mounted.project)").code == 0)

@@ -23,7 +23,7 @@ struct EvictCommand: ParsableCommand {
 
             Examples:
               iesfs evict /mnt/ies/$project/$task
-              iesfs evict --dry-run '/mnt/ies/$project/2f*'
+              iesfs evict --dry-run "/mnt/ies/$project/2f*"
               iesfs evict --unpin /mnt/ies/$project
               iesfs evict --cache-dir /var/cache/iesfs $project/$task
             """)

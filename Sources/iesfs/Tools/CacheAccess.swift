@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import Glibc
 import IESCache
 import IESMount
 import Logging
@@ -28,7 +29,11 @@ enum CacheAccess {
             }
         }
         let path = if let directory { FilePath(absolute(directory)) } else { try standardDirectory() }
-        guard CacheDirectory.holdsCache(path) else { throw ProgramError("there is no cache in \(path)") }
+        guard CacheDirectory.holdsCache(path) else {
+            let reason =
+                access(path.string, X_OK) != 0 && errno == EACCES ? "you may not look into" : "there is no cache in"
+            throw ProgramError("\(reason) \(path)")
+        }
         return user(of: path).map { .mount($0) } ?? .directory(path)
     }
 
@@ -51,7 +56,8 @@ enum CacheAccess {
         return ((try? MountTable.current().records) ?? []).first { record in
             guard record.isOurs else { return false }
             var found: String?
-            _ = try? ToolClient.run(ToolRequest(.info), at: record, signals: nil) { answer in
+            // One that hangs has to be named to be waited for.
+            _ = try? ToolClient.run(ToolRequest(.info), at: record, signals: nil, patience: .seconds(5)) { answer in
                 if case .summary(let summary) = answer { found = summary.cache?.directory }
             }
             return found.map { URL(filePath: $0).resolvingSymlinksInPath().path } == real
@@ -72,9 +78,22 @@ enum CacheAccess {
             let limit = try options.cacheSize ?? CacheSettings.standardLimit(in: path)
             let writer = try LogWriter(.standardError, label: "iesfs")
             ProgramLogHandler.install(writer, level: .warning)
-            return (try BlockCache(settings, logger: Logger(label: "iesfs")), limit)
+            return (try openPatiently(settings), limit)
         } catch {
             throw ProgramError("\(error)")
+        }
+    }
+
+    /// Waits for a daemon that is just ending.
+    private static func openPatiently(_ settings: CacheSettings) throws(CacheError) -> BlockCache {
+        let end = ContinuousClock.now + .seconds(3)
+        while true {
+            do throws(CacheError) {
+                return try BlockCache(settings, logger: Logger(label: "iesfs"))
+            } catch {
+                guard case .inUse = error, .now < end else { throw error }
+                usleep(50_000)
+            }
         }
     }
 

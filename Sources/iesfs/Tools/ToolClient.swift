@@ -7,14 +7,15 @@ import SystemPackage
 /// A command's side of a tool socket.
 enum ToolClient {
     /// A worker says something several times a second while it is at work.
-    private static let patience: Duration = .seconds(60)
+    static let patience: Duration = .seconds(60)
 
     /// Sends a request and hands each answer on, until the last.
     ///
     /// - Parameter signals: What interrupts: the connection is closed then, which ends the work.
     /// - Returns: False if it was interrupted.
     static func run(
-        _ request: ToolRequest, at mount: MountRecord, signals: SignalQueue?, _ take: (ToolAnswer) -> Void
+        _ request: ToolRequest, at mount: MountRecord, signals: SignalQueue?, patience: Duration = patience,
+        _ take: (ToolAnswer) -> Void
     ) throws(ProgramError) -> Bool {
         let descriptor = try ToolSocket.connect(to: mount)
         defer { close(descriptor) }
