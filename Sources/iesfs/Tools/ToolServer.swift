@@ -100,7 +100,7 @@ final class ToolServer: Sendable {
         notify()
     }
 
-    private func begin(_ number: Int, _ line: ArraySlice<UInt8>) {
+    private func begin(_ number: Int, _ line: [UInt8]) {
         switch ToolLine.request(line) {
         case .failure(let rejection): put(number, .failure(rejection.reason))
         case .success(let request):
@@ -178,22 +178,28 @@ extension ToolServer {
     }
 
     private func receive(_ number: Int) {
-        guard let connection = state.withLock({ $0.connections[number] }) else { return }
+        guard
+            let (descriptor, isDone) = state.withLock({ state in
+                state.connections[number].map { ($0.descriptor, $0.work != nil || $0.isFinished) }
+            })
+        else { return }
         var piece = [UInt8](repeating: 0, count: 64 << 10)
-        let count = recv(connection.descriptor, &piece, piece.count, 0)
+        let count = recv(descriptor, &piece, piece.count, 0)
         guard count > 0 else {
             // Nobody waits for the answer any more.
             if count == 0 || (errno != EAGAIN && errno != EINTR) { end(number) }
             return
         }
-        guard connection.work == nil, !connection.isFinished else { return }
-        let input = connection.input + piece[..<count]
-        if let end = input.firstIndex(of: UInt8(ascii: "\n")) {
-            begin(number, input[..<end])
-        } else if input.count > ToolLine.longestRequest {
+        if isDone { return }
+        let end = piece[..<count].firstIndex(of: UInt8(ascii: "\n"))
+        let length = state.withLock { state -> Int in
+            state.connections[number]?.input += piece[..<(end ?? count)]
+            return state.connections[number]?.input.count ?? 0
+        }
+        if length > ToolLine.longestRequest {
             put(number, .failure("The request is longer than \(ToolLine.longestRequest) bytes."))
-        } else {
-            state.withLock { $0.connections[number]?.input = input }
+        } else if end != nil {
+            begin(number, state.withLock { $0.connections[number]?.input } ?? [])
         }
     }
 
