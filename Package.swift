@@ -86,7 +86,8 @@ let package = Package(
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
             swiftSettings: strict),
-        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", logging], swiftSettings: strict),
+        .testTarget(
+            name: "IESProgramTests", dependencies: ["iesfs", "IESMount", logging, system], swiftSettings: strict),
         .testTarget(
             name: "IESMountTests",
             dependencies: [

@@ -125,6 +125,7 @@ package final class FetchedResult: Sendable {
             return fetching.releaseHold()
         }
         held?.resume()
+        file.openings.add(1, ordering: .relaxed)
         return ReadStream(of: self, settings: settings)
     }
 
@@ -177,6 +178,7 @@ package final class FetchedResult: Sendable {
     // MARK: Readers that leave
 
     func streamClosed(_ stream: Int) {
+        file.openings.subtract(1, ordering: .relaxed)
         let effects = fetching.withLock { fetching in
             fetching.openStreams -= 1
             fetching.forget(stream)

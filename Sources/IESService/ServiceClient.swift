@@ -10,6 +10,8 @@ package final class ServiceClient: Sendable {
     private static let pageLimit = 16 << 20
 
     package let endpoint: Endpoint
+    /// Whether the service can be reached.
+    package let health = ServiceHealth()
     private let driver: CallDriver
 
     package init(
@@ -42,7 +44,8 @@ package final class ServiceClient: Sendable {
     ) async throws(ServiceFailure) {
         let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
         let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
-        switch try await driver.perform(call, .result(receiver, question), deadline: deadline) {
+        let noting = HealthNotingReceiver(receiver, health)
+        switch try await perform(call, .result(noting, question), deadline: deadline) {
         case .delivered, .document: return
         case .held(let answer, let bytes):
             do throws(TransportError) {
@@ -89,12 +92,26 @@ package final class ServiceClient: Sendable {
         try driver.checkCredentials()
         let call = project.map { ServiceCall.tasks(of: $0, .init(offset: 0, limit: 1), retryLimit: 0) } ?? .greeting
         do throws(ServiceFailure) {
-            _ = try await driver.perform(call, .document(limit: Self.pageLimit, url: url(of: call)), deadline: deadline)
+            _ = try await perform(call, .document(limit: Self.pageLimit, url: url(of: call)), deadline: deadline)
         } catch .refused(let error) {
             guard call.isSigned, error.refusesCredentials else { return }
             throw .refused(error)
         } catch .malformed {
             return
+        }
+    }
+
+    /// Every call goes through here, so that one place knows how they end.
+    private func perform(
+        _ call: ServiceCall, _ purpose: ResponseGate.Purpose, deadline: ContinuousClock.Instant
+    ) async throws(ServiceFailure) -> CallDriver.Success {
+        do throws(ServiceFailure) {
+            let outcome = try await driver.perform(call, purpose, deadline: deadline)
+            health.answered()
+            return outcome
+        } catch {
+            health.failed(error)
+            throw error
         }
     }
 
@@ -107,7 +124,7 @@ package final class ServiceClient: Sendable {
     ) async throws(ServiceFailure) -> (page: TaskPage, size: Int) {
         let call = ServiceCall.tasks(of: project, request)
         let purpose = ResponseGate.Purpose.document(limit: Self.pageLimit, url: url(of: call))
-        guard case .document(let bytes) = try await driver.perform(call, purpose, deadline: deadline) else {
+        guard case .document(let bytes) = try await perform(call, purpose, deadline: deadline) else {
             throw .malformed("The service's task list is not a document.")
         }
         let reading = JSONText.read(bytes)

@@ -78,6 +78,12 @@ struct MountJob: Sendable {
     }
 
     func cacheDirectory() throws(ProgramError) -> FilePath {
+        try Self.cacheDirectory(options, environment: environment)
+    }
+
+    static func cacheDirectory(
+        _ options: MountOptions, environment: [String: String]
+    ) throws(ProgramError) -> FilePath {
         if let directory = options.cacheDirectory { return FilePath(directory) }
         if CurrentUser.isRoot { return "/var/cache/iesfs" }
         if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return FilePath("\(base)/iesfs") }

@@ -15,8 +15,9 @@ struct WorkerParts: Sendable {
     let credentials: CredentialStore
     let client: ServiceClient
     let session: MountSession
+    let fileSystem: ResultFileSystem
+    let cache: BlockCache
     private let transport: CurlTransport
-    private let cache: BlockCache
     private let fetcher: ResultFetcher
 
     init(_ job: MountJob, control: ControlSocket, log: LogDestination, logger: Logger) throws(ProgramError) {
@@ -48,7 +49,7 @@ struct WorkerParts: Sendable {
         fetch.connectionsPerResult = options.connections
         fetch.revalidate = options.revalidate
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
-        let fileSystem = ResultFileSystem(
+        fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
             status: { [credentials] in Self.status(job, log, credentials) }, logger: logger)
         session = MountSession(
