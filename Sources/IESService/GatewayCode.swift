@@ -28,8 +28,11 @@ extension ServiceError {
         return status == 401 || code == "MSS.000000004" || code == "MSS.00000001"
     }
 
+    /// Too many requests were made.
+    var isThrottling: Bool { status == 429 || gatewayDigits == "0308" }
+
     /// A try later may go better.
     var isPassing: Bool {
-        status == 408 || status == 429 || (500...599).contains(status) || gatewayDigits == "0308"
+        status == 408 || isThrottling || (500...599).contains(status)
     }
 }

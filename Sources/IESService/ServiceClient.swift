@@ -18,7 +18,8 @@ package final class ServiceClient: Sendable {
     ) {
         self.endpoint = endpoint
         driver = CallDriver(
-            endpoint: endpoint, transport: transport, credentials: credentials, settings: settings, logger: logger)
+            endpoint: endpoint, transport: transport, credentials: credentials, settings: settings,
+            budgets: RequestBudgets(settings), breakers: Breakers(settings), logger: logger)
     }
 
     /// The URL of a result, as answers and refusals show it.
@@ -35,14 +36,15 @@ package final class ServiceClient: Sendable {
     ///   - range: Not empty. What comes is exactly this, cut at the end of the result, or the whole result.
     ///   - ifRange: Has the service send the whole result when it is not this one any more; used if it is strong.
     ///   - revalidating: Has the service answer `.notModified` when the result is still this one.
+    ///   - ticket: How urgent it is. Time for which the project's budget holds it back does not count.
     ///   - deadline: For the answer; afterwards `ServiceSettings.timeout` without a byte ends the call.
     package func result(
         _ id: ResultID, range: Range<Int64>? = nil, ifRange: Validator? = nil, revalidating: Validator? = nil,
-        deadline: ContinuousClock.Instant, receiver: some ResultReceiver
+        ticket: RequestTicket = RequestTicket(), deadline: ContinuousClock.Instant, receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
         let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
         let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
-        switch try await driver.perform(call, .result(receiver, question), deadline: deadline) {
+        switch try await driver.perform(call, .result(receiver, question), ticket: ticket, deadline: deadline) {
         case .delivered, .document: return
         case .held(let answer, let bytes):
             do throws(TransportError) {

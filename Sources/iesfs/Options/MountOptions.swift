@@ -30,6 +30,8 @@ struct MountOptions: Hashable, Sendable {
     var revalidate: Duration?
     var timeout: Duration = .seconds(30)
     var retries = 5
+    /// Of each project, a second; 0: as many as there are.
+    var rate = 10
     var listTTL: Duration = .seconds(60)
     var errorTTL: Duration = .seconds(5)
     var listsNothing = false

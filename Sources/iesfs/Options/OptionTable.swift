@@ -49,6 +49,10 @@ enum OptionTable {
         .value("retries", "N", \.retries, default: "5", "how often a request is tried again") {
             text throws(InvalidValue) in try OptionValue.count(text, within: 0...100)
         },
+        .value(
+            "rate", "N", \.rate, default: "10",
+            "requests a second for each project, and twice as many at once after a pause; 0: no limit"
+        ) { text throws(InvalidValue) in try OptionValue.count(text, within: 0...10_000) },
         .value("list_ttl", "TIME", \.listTTL, default: "60s", "how long a list of tasks is kept") {
             text throws(InvalidValue) in try OptionValue.duration(text)
         },

@@ -38,6 +38,7 @@ struct WorkerParts: Sendable {
         service.timeout = options.timeout
         service.connectTimeout = min(options.timeout, .seconds(10))
         service.retries = options.retries
+        service.rate = options.rate > 0 ? RequestRate(perSecond: options.rate, burst: 2 * options.rate) : nil
         service.userAgent = "iesfs/\(Program.version)"
         client = ServiceClient(
             endpoint: job.endpoint, transport: transport, credentials: credentials, settings: service, logger: logger)

@@ -24,7 +24,8 @@ struct MountedResults: Sendable {
         _ source: String, at point: FilePath, cache: FilePath, options: [String] = [],
         environment: [String: String] = ["IESFS_TOKEN": "test-token"], as user: String? = nil
     ) async throws -> ShellResult {
-        let all = (["cache_dir=\(cache)"] + options).joined(separator: ",")
+        // Of a repeated option the last counts.
+        let all = (["cache_dir=\(cache)", "rate=0"] + options).joined(separator: ",")
         return try await shell(
             "exec \(quoted(program)) mount \(quoted(source)) \(quoted(point.string)) -o \(quoted(all))",
             as: user, environment: environment)
