@@ -9,7 +9,12 @@ extension CallDriver {
     struct Admission {
         let pass: Breakers.Pass
         /// Nil for a call that carries none.
-        let credentials: Credentials?
+        let loan: CredentialKeeper.Loan?
+
+        func gaveUp() {
+            pass.gaveUp()
+            loan?.gaveUp()
+        }
     }
 
     /// The one place where it is decided whether a request may go to the endpoint, and as whom.
@@ -18,25 +23,19 @@ extension CallDriver {
     ) async throws(ServiceFailure) -> Admission {
         while true {
             let pass = try await breakers.admit(to: endpoint, deadline: deadline)
+            var loan: CredentialKeeper.Loan?
             do throws(ServiceFailure) {
-                let credentials = call.isSigned ? try currentCredentials() : nil
+                if call.isSigned { loan = try await credentials.admit(call.project, deadline: deadline) }
                 if let project = call.project {
                     deadline += try await budgets.admit(project, ticket, deadline: deadline)
                 }
-                // Waiting took its time, in which the endpoint may have been lost.
-                if pass.isValid { return Admission(pass: pass, credentials: credentials) }
             } catch {
-                pass.gaveUp()
+                Admission(pass: pass, loan: loan).gaveUp()
                 throw error
             }
-        }
-    }
-
-    private func currentCredentials() throws(ServiceFailure) -> Credentials {
-        do throws(CredentialError) {
-            return try credentials.current()
-        } catch {
-            throw .credentials(error)
+            // Waiting took its time, in which the endpoint may have been lost.
+            if pass.isValid { return Admission(pass: pass, loan: loan) }
+            loan?.gaveUp()
         }
     }
 
@@ -45,23 +44,27 @@ extension CallDriver {
         _ deadline: inout ContinuousClock.Instant
     ) async throws(Failure) -> Success {
         var admission = try await admission(call, ticket, &deadline)
-        let credentials = admission.credentials
+        let credentials = admission.loan?.credentials
         var url = AbsoluteURL(origin: endpoint, target: call.target)
         var isAtEndpoint = true
         var redirects = 0
         while true {
-            let pass = admission.pass
+            let (pass, loan) = (admission.pass, isAtEndpoint ? admission.loan : nil)
             let start = settings.instant()
             guard start < deadline else {
-                pass.gaveUp()
+                admission.gaveUp()
                 throw Failure(failure: .deadline)
             }
             let date = skew.applied(to: settings.now())
             let request = RequestBuilder(call: call, url: url, settings: settings).request(
                 with: isAtEndpoint ? credentials : nil, at: date, connectTimeout: start.duration(to: deadline))
-            let gate = ResponseGate(purpose, now: settings.now) { pass.reached() }
+            let gate = ResponseGate(purpose, now: settings.now) {
+                pass.reached()
+                loan?.accepted()
+            }
             let outcome = await exchange(request, gate, deadline: deadline)
             note(outcome, pass, lasting: start.duration(to: settings.instant()))
+            note(outcome, loan, call)
             switch outcome {
             case .delivered: return .delivered
             case .held(let answer, let bytes): return .held(answer, bytes)
@@ -69,6 +72,9 @@ extension CallDriver {
             case .refused(let error, let serverDate):
                 var failure = Failure(failure: .refused(error.redacting(credentials)), isFromEndpoint: isAtEndpoint)
                 if case .keys? = credentials, isAtEndpoint { failure.dates = serverDate.map { (date, $0) } }
+                if let loan, error.refusesAuthentication {
+                    failure.refused = (loan, error.redacting(credentials))
+                }
                 throw failure
             case .failed(let failure, let isAnswered): throw Failure(failure: failure, isAnswered: isAnswered)
             case .redirected(let status, let location):
@@ -97,9 +103,21 @@ extension CallDriver {
     ) async throws(Failure) -> Admission {
         do throws(ServiceFailure) {
             return Admission(
-                pass: try await breakers.admit(to: host, deadline: deadline), credentials: admission.credentials)
+                pass: try await breakers.admit(to: host, deadline: deadline), loan: admission.loan)
         } catch {
             throw Failure(failure: error.shared(url: "\(endpoint)\(call.path)"))
+        }
+    }
+
+    /// Tells what came of a request about the credentials it carried, but for their refusal, of which `perform` decides.
+    private func note(_ outcome: ResponseGate.Outcome, _ loan: CredentialKeeper.Loan?, _ call: ServiceCall) {
+        guard let loan else { return }
+        switch outcome {
+        case .delivered, .held, .document, .redirected, .failed(_, isAnswered: true): loan.accepted()
+        case .refused(let error, _) where error.refusesAuthentication: break
+        case .refused(let error, _) where error.deniesName: loan.denied(call.path, error.redacting(loan.credentials))
+        case .refused(let error, _) where error.provesCredentials: loan.accepted()
+        case .refused, .failed: loan.gaveUp()
         }
     }
 

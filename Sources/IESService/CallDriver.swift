@@ -22,11 +22,13 @@ struct CallDriver: Sendable {
         var isFromEndpoint = false
         /// The request was signed with the first, and answered at the second by the endpoint's clock.
         var dates: (signed: Date, server: Date)?
+        /// What the endpoint refused, rather than the call.
+        var refused: (loan: CredentialKeeper.Loan, error: ServiceError)?
     }
 
     let endpoint: Endpoint
     let transport: any Transport
-    let credentials: CredentialStore
+    let credentials: CredentialKeeper
     let settings: ServiceSettings
     let budgets: RequestBudgets
     let breakers: Breakers
@@ -35,7 +37,7 @@ struct CallDriver: Sendable {
     private let logger: Logger?
 
     init(
-        endpoint: Endpoint, transport: any Transport, credentials: CredentialStore, settings: ServiceSettings,
+        endpoint: Endpoint, transport: any Transport, credentials: CredentialKeeper, settings: ServiceSettings,
         budgets: RequestBudgets, breakers: Breakers, logger: Logger?
     ) {
         self.endpoint = endpoint
@@ -47,14 +49,6 @@ struct CallDriver: Sendable {
         self.logger = logger
     }
 
-    func checkCredentials() throws(ServiceFailure) {
-        do throws(CredentialError) {
-            _ = try credentials.current()
-        } catch {
-            throw .credentials(error)
-        }
-    }
-
     /// - Parameter deadline: Extended by the time that this machine's own budget holds the call back.
     func perform(
         _ call: ServiceCall, _ purpose: ResponseGate.Purpose, ticket: RequestTicket = RequestTicket(),
@@ -63,6 +57,7 @@ struct CallDriver: Sendable {
         var deadline = deadline
         var retry = 0
         var hasCorrectedClock = false
+        var hasOtherCredentials = false
         while true {
             guard settings.instant() < deadline else { throw .deadline }
             let failed: Failure
@@ -73,6 +68,13 @@ struct CallDriver: Sendable {
             }
             if !hasCorrectedClock, correctClock(after: failed) {
                 hasCorrectedClock = true
+                failed.refused?.loan.gaveUp()
+                continue
+            }
+            if let (loan, error) = failed.refused {
+                let hasOthers = await loan.refused(error, deadline: deadline)
+                guard hasOthers, !hasOtherCredentials else { throw failed.failure }
+                hasOtherCredentials = true
                 continue
             }
             let delay = delay(after: failed.failure, retry: retry)

@@ -22,6 +22,19 @@ extension ServiceError {
         }
     }
 
+    /// Who asks is not who they say, or cannot be known: not what they may do.
+    var refusesAuthentication: Bool {
+        status == 401 || gatewayDigits.map { ["0301", "0303", "0305", "0307", "0311"].contains($0) } ?? false
+    }
+
+    /// Documented for a name that these credentials may not see, and for credentials that are no good.
+    var deniesName: Bool { !refusesAuthentication && code == "MSS.000000004" }
+
+    /// Only who was let in is told so.
+    var provesCredentials: Bool {
+        (400...499).contains(status) && ![401, 403, 408].contains(status) && !isThrottling && gatewayDigits == nil
+    }
+
     /// The signature was not accepted, which a wrong clock leads to as well as a wrong key.
     var mayBeSkew: Bool {
         if let digits = gatewayDigits { return ["0301", "0303", "0305"].contains(digits) }

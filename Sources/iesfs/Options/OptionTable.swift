@@ -82,6 +82,18 @@ enum OptionTable {
         .value("profile", "NAME", \.profile, default: "basic", "section of the profile file") {
             text throws(InvalidValue) in try word(text)
         },
+        .value(
+            "metadata", "URL|no", \.metadata, default: "http://169.254.169.254",
+            "metadata service of a cloud server, asked where there are no other credentials"
+        ) { text throws(InvalidValue) in try metadata(text) },
+        .value(
+            "project_profiles", "ID=NAME[:…]", \.projectProfiles, default: "none",
+            "projects with a section of the profile file of their own"
+        ) { text throws(InvalidValue) in try OptionValue.projects(text, of: "a profile") },
+        .value(
+            "project_endpoints", "ID=SOURCE[:…]", \.projectEndpoints, default: "none",
+            "projects in another region, or at another URL"
+        ) { text throws(InvalidValue) in try OptionValue.projects(text, of: "a region or a URL") },
         .value("proxy", "URL", \.proxy, default: "$https_proxy", "proxy to use, without user and password") {
             text throws(InvalidValue) in try proxy(text)
         },
@@ -164,6 +176,14 @@ enum OptionTable {
 
     private static func word(_ text: String) throws(InvalidValue) -> String {
         guard !text.isEmpty else { throw InvalidValue(expectation: "a name") }
+        return text
+    }
+
+    private static func metadata(_ text: String) throws(InvalidValue) -> String? {
+        if text == "no" { return nil }
+        guard (try? Endpoint.parse(text, allowsHTTP: true)) != nil, text.contains("://") else {
+            throw InvalidValue(expectation: "no, or a URL such as http://169.254.169.254")
+        }
         return text
     }
 
