@@ -48,6 +48,12 @@ struct MountedResults: Sendable {
             """)
     }
 
+    /// Has the credentials read again, as `systemctl reload` does.
+    func reload() async throws {
+        let holder = try #require(try await processes().first)
+        try await shell("kill -HUP \(holder)")
+    }
+
     /// The ids of the processes of this mount, holder first.
     func processes() async throws -> [Int32] {
         let found = try await shell("pgrep -f -- '[i]esfs (mount|worker) .*'\(quoted(point.string))")
