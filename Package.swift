@@ -68,7 +68,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "IESServiceTests", dependencies: ["IESService", httpTypes, logging, system],
+            name: "IESServiceTests", dependencies: ["IESService", "IESSimulator", httpTypes, logging, system],
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
             name: "IESTransportTests",

@@ -146,6 +146,9 @@ package final class FetchedResult: Sendable {
             let held = fetching.releaseHold()
             var effects = carryOut(fetching.plan.read(read, range: range, missing: missing), &fetching)
             effects.resumed = held
+            for (id, download) in fetching.downloads where fetching.plan.serves(id, read: read) {
+                download.ticket.raise(to: .reading)
+            }
             return effects
         }
         perform(effects)

@@ -23,10 +23,11 @@ final class SegmentSource: Sendable {
 
     /// - Parameter range: Nil for the whole.
     func fetch(
-        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, into receiver: some ResultReceiver
+        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, ticket: RequestTicket,
+        into receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
         let ifRange = range == nil || ifRange?.strong == nil ? nil : ifRange
         try await client.result(
-            id, range: range, ifRange: ifRange, deadline: .now + timeout, receiver: receiver)
+            id, range: range, ifRange: ifRange, ticket: ticket, deadline: .now + timeout, receiver: receiver)
     }
 }

@@ -47,22 +47,6 @@ struct MountJob: Sendable {
         }
     }
 
-    var credentials: CredentialConfiguration {
-        CredentialConfiguration(
-            tokenFile: options.tokenFile.map { FilePath($0) },
-            credentialsFile: options.credentialsFile.map { FilePath($0) },
-            profile: options.profile)
-    }
-
-    /// Fails without credentials, or with a file of secrets that others can read.
-    func checkCredentials() throws(ProgramError) {
-        do {
-            _ = try CredentialStore(credentials, environment: environment).current()
-        } catch {
-            throw ProgramError(error.description)
-        }
-    }
-
     func checkMountpoint() throws(ProgramError) -> Mountpoint {
         do {
             return try Mountpoint.check(mountpoint)

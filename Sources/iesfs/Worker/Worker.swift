@@ -41,7 +41,7 @@ struct Worker {
         watch.start(
             onHangUp: {
                 log.reopen()
-                parts.credentials.reload()
+                parts.client.reloadCredentials()
             }, onEnd: { parts.session.end() })
 
         defer { parts.close() }
