@@ -44,7 +44,9 @@ final class EventLoop {
                     earliest = min(earliest ?? end, end)
                 }
             }
-            if count < Self.manyBytes { multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now)) }
+            // A wake-up may have stood for messages and the closing: there is none to come after that.
+            guard count < Self.manyBytes, inbox.isOpen else { continue }
+            multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now))
         }
         for exchange in exchanges.values { end(exchange, .failure(.cancelled)) }
     }
