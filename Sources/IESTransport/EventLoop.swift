@@ -41,8 +41,10 @@ final class EventLoop {
                     earliest = min(earliest ?? end, end)
                 }
             }
-            // Where bytes came, more will have come meanwhile: asking the socket is cheaper than asking poll first.
-            if !hasProgress { multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now)) }
+            // Where bytes came, more will have come meanwhile: asking the socket is cheaper than asking poll first. And a
+            // wake-up may have stood for messages and the closing: there is none to come after that.
+            guard !hasProgress, inbox.isOpen else { continue }
+            multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now))
         }
         for exchange in exchanges.values { end(exchange, .failure(.cancelled)) }
     }
