@@ -25,6 +25,8 @@ struct Worker {
     func run() throws(ProgramError) -> ExitStatus {
         let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
+        // A file larger than RLIMIT_FSIZE allows is an error like any other of the cache's disk.
+        signal(SIGXFSZ, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs-worker")
         ProcessLimits.forbidCore()
