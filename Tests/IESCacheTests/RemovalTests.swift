@@ -66,7 +66,7 @@ import Testing
         let cache = try scratch.open()
         let file = try cache.file(for: Self.store("a", in: cache))
         file.settle()
-        while !file.isSettled { await Task.yield() }
+        while !file.isSettled { try await Task.sleep(for: .milliseconds(2)) }
         try #require(file.pin())
         let found = try await Self.find("a", in: cache)
         #expect(try await cache.remove(found, .init()) == .inUse)

@@ -98,7 +98,7 @@ import Testing
         let file = try cache.file(for: cache.add("a", size: Self.data.count))
         try file.store(Self.data, 0..<Self.data.count)
         file.settle()
-        while !file.isSettled { await Task.yield() }
+        while !file.isSettled { try await Task.sleep(for: .milliseconds(2)) }
         try #require(file.pin())
         try Self.flip(at: 7, in: scratch)
         #expect(try await cache.verify(Self.find("a", in: cache)) { _ in }.wrong == [0])

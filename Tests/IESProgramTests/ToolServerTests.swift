@@ -116,7 +116,7 @@ import Testing
         let server = try server { request, answer in
             events.continuation.yield("began \(request.paths[0])")
             if request.paths == ["left"] {
-                while !Task.isCancelled { await Task.yield() }
+                while !Task.isCancelled { try? await Task.sleep(for: .milliseconds(2)) }
                 events.continuation.yield("cancelled")
             } else {
                 await answer(.summary(ToolSummary()))
