@@ -38,7 +38,9 @@ final class Breakers: Sendable {
     /// Waits until a request may go to `host`. Throws how the host could not be reached, or that the task was cancelled.
     func admit(to host: Endpoint, deadline: ContinuousClock.Instant) async throws(ServiceFailure) -> Pass {
         let breaker = breaker(of: host)
-        let (id, verdict) = await breaker.admit(Breaker.Visitor(deadline: deadline))
+        // Who waits for the call has a clock too: the reason is to be there before that says only that time is up.
+        let margin = min(.milliseconds(500), settings.instant().duration(to: deadline) / 10)
+        let (id, verdict) = await breaker.admit(Breaker.Visitor(deadline: deadline - margin))
         switch verdict {
         case .go: return Pass(id: id, breaker: breaker, random: settings.random)
         case .failed(let reason): throw reason

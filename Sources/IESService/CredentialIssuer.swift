@@ -6,7 +6,7 @@ import Synchronization
 /// Who hands out credentials that end.
 enum IssuerSource: Sendable {
     case metadata(MetadataService)
-    case identity(IdentityService, PasswordLogin, ProjectID)
+    case identity(IdentityService, PasswordLogin, ProjectID, LoginLatch)
 
     /// Credentials are renewed so long before they end. New keys of a server are there 10 minutes before.
     var margin: ClosedRange<Duration> {
@@ -27,7 +27,10 @@ enum IssuerSource: Sendable {
     func issue() async throws(CredentialError) -> IssuedCredentials {
         switch self {
         case .metadata(let service): try await service.issue()
-        case .identity(let service, let login, let project): try await service.token(for: login, project: project)
+        case .identity(let service, let login, let project, let latch):
+            try await latch.exchange(for: project) { () async throws(CredentialError) in
+                try await service.token(for: login, project: project)
+            }
         }
     }
 }
@@ -36,7 +39,7 @@ extension IssuerSource: CustomStringConvertible {
     var description: String {
         switch self {
         case .metadata(let service): "metadata service \(service.endpoint)"
-        case .identity(let service, _, let project): "IAM at \(service.endpoint), for project \(project)"
+        case .identity(let service, _, let project, _): "IAM at \(service.endpoint), for project \(project)"
         }
     }
 }

@@ -13,11 +13,13 @@ final class CredentialKeeper: Sendable {
 
     private struct State {
         var issuers: [IssuerKey: CredentialIssuer] = [:]
+        var logins: [PasswordLogin: LoginLatch] = [:]
         var source = "none yet"
     }
 
     /// Anyone can name any number of projects.
     private static let mostIssuers = 1000
+    private static let mostLogins = 100
 
     private let store: CredentialStore
     private let transport: any Transport
@@ -99,7 +101,9 @@ final class CredentialKeeper: Sendable {
     func reload() {
         store.reload()
         latch.update { latch, _ in latch.forgive() }
-        for issuer in state.withLock({ Array($0.issuers.values) }) { issuer.forgive() }
+        let (issuers, logins) = state.withLock { (Array($0.issuers.values), Array($0.logins.values)) }
+        for login in logins { login.forgive() }
+        for issuer in issuers { issuer.forgive() }
     }
 
     /// Where the credentials last came from, and until when they hold; never a secret.
@@ -144,7 +148,8 @@ final class CredentialKeeper: Sendable {
             let endpoint = try store.identityEndpoint(of: login)
             key = .identity(login, project)
             source = .identity(
-                IdentityService(endpoint: endpoint, transport: transport, settings: settings), login, project)
+                IdentityService(endpoint: endpoint, transport: transport, settings: settings), login, project,
+                latch(of: login))
         case nil:
             guard let metadata else { return nil }
             key = .metadata
@@ -156,6 +161,17 @@ final class CredentialKeeper: Sendable {
             let issuer = CredentialIssuer(source, settings: settings, logger: logger)
             state.issuers[key] = issuer
             return issuer
+        }
+    }
+
+    private func latch(of login: PasswordLogin) -> LoginLatch {
+        state.withLock { state in
+            if let latch = state.logins[login] { return latch }
+            // Those of a file that has changed are not used any more.
+            if state.logins.count >= Self.mostLogins { state.logins.removeAll() }
+            let latch = LoginLatch(login, settings: settings)
+            state.logins[login] = latch
+            return latch
         }
     }
 

@@ -51,6 +51,8 @@ struct CredentialLatch: TurnstileRules {
         proven.last { $0.scope == holder.scope && $0 != holder && !isRefused($0, at: now) }?.credentials
     }
 
+    func hasWorked(_ holder: Holder) -> Bool { proven.contains(holder) }
+
     func isRefused(_ holder: Holder, at now: Instant) -> Bool { refusals[holder].map { now < $0.until } ?? false }
 
     mutating func enter(_ id: Int, _ visitor: Visitor, at now: Instant) {

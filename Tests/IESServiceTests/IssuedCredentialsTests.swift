@@ -216,6 +216,33 @@ import Testing
         #expect(!lab.lines.all.joined().contains("canary"))
     }
 
+    private func readAll(_ lab: Lab, projects: Range<Int>) async -> Int {
+        await withTaskGroup(of: ServiceFailure?.self) { group in
+            for number in projects {
+                group.addTask { await lab.read(project: ProjectID(rawValue: "project\(number)")!) }
+            }
+            return await group.reduce(into: 0) { if $1 != nil { $0 += 1 } }
+        }
+    }
+
+    @Test func `a wrong password is tried once, however many projects there are`() async throws {
+        let lab = try lab(Self.profile.replacingOccurrences(of: SimulatedAccount.password, with: "wrong"))
+        #expect(await readAll(lab, projects: 0..<50) == 50)
+        #expect(lab.count(.token) == 1)
+        lab.clock.advance(by: .seconds(60))
+        #expect(await readAll(lab, projects: 50..<100) == 50)
+        #expect(lab.count(.token) == 2)
+    }
+
+    @Test func `projects that are not the user's stop being asked about, while the token there is serves`() async throws
+    {
+        let lab = try lab()
+        #expect(await lab.read() == nil)
+        for number in 0..<50 { #expect(await readAll(lab, projects: number..<number + 1) == 1) }
+        #expect(lab.count(.token) == 1 + 5)
+        #expect(await lab.read() == nil)
+    }
+
     @Test func `IAM that is away for a moment makes calls wait, not fail`() async throws {
         let lab = try lab(movesClock: true)
         lab.service.inject(.status(503), on: .token, times: 2)
@@ -276,6 +303,7 @@ import Testing
             login, CredentialStore.Found.login(login), CredentialStore.Found.credentials(keys),
             IssuedCredentials(credentials: keys, lifetime: nil), plan, plan.step(at: .now), latch,
             CredentialLatch.Visitor(holder: .init(scope: nil, credentials: keys), deadline: .now),
+            LoginLatch(login, settings: ServiceSettings()),
         ]
         for value in values {
             var output = "\(value) \(String(reflecting: value))"
