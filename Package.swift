@@ -68,7 +68,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "IESServiceTests", dependencies: ["IESService", httpTypes, logging, system],
+            name: "IESServiceTests", dependencies: ["IESService", "IESSimulator", httpTypes, logging, system],
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
             name: "IESTransportTests",
@@ -86,7 +86,8 @@ let package = Package(
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
             swiftSettings: strict),
-        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", logging], swiftSettings: strict),
+        .testTarget(
+            name: "IESProgramTests", dependencies: ["iesfs", "IESMount", logging, system], swiftSettings: strict),
         .testTarget(
             name: "IESMountTests",
             dependencies: [

@@ -24,5 +24,6 @@
 #include "crc32c.h"
 #include "descriptors.h"
 #include "pagecache.h"
+#include "peer.h"
 
 #endif

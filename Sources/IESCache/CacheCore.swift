@@ -74,6 +74,11 @@ final class CacheCore: Sendable {
         return memory.hasRoom(for: count, within: memory.limit)
     }
 
+    /// Calls `body` once, from any thread, when `makeRoomInMemory` is worth another try.
+    func whenRoomInMemory(_ body: @escaping @Sendable () -> Void) {
+        memory.whenRoom(within: watch.isBypassed ? memory.limit : memory.share, body)
+    }
+
     /// Reserves space on the disk, making room for it where there is none. On the thread that writes.
     func reserve(_ count: Int64) throws(CacheError) {
         if ledger.isLookDue {

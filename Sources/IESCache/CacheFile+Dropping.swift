@@ -8,11 +8,14 @@ extension CacheFile {
     func drop(_ block: Int) throws(CacheError) {
         try changes.withLock { isMarked throws(CacheError) in
             try unmark(&isMarked)
-            let (range, charge) = state.withLock { ($0.map.range(of: block), $0.drop(block)) }
+            let (range, charge, isPinned) = state.withLock {
+                ($0.map.range(of: block), $0.drop(block), Self.isPinned($0))
+            }
             hasAll.store(false, ordering: .releasing)
             drops.add(1, ordering: .sequentiallyConsistent)
             core.index.enqueue(.dropped(record.id, block, charge: charge))
-            data.punch(range)
+            // A kernel that reads the file by itself would get zeros.
+            if !isPinned { data.punch(range) }
             core.ledger.release(charge)
         }
     }

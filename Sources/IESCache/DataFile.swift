@@ -172,6 +172,12 @@ struct DataFile: ~Copyable, Sendable {
         guard fdatasync(descriptor) == 0 else { throw .failed(to: "sync", path, Errno(rawValue: errno)) }
     }
 
+    /// Has the next read of `range` come from the disk, as far as what is in memory was written.
+    func forgetPages(_ range: Range<Int64>) {
+        _ = posix_fadvise(
+            descriptor, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound), POSIX_FADV_DONTNEED)
+    }
+
     /// Gives the space of `range`, which is of whole blocks, back, where the file system can.
     func punch(_ range: Range<Int64>) {
         if range.isEmpty { return }

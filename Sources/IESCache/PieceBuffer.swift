@@ -45,7 +45,14 @@ final class PieceBuffers: Sendable {
     var isEmpty: Bool { free.withLock { $0.isEmpty } }
 
     /// Gives all memory back that nobody uses.
-    func empty() { free.withLock { $0 = [] } }
+    func empty() {
+        let unused = free.withLock { free in
+            defer { free = [] }
+            return free
+        }
+        // Only now, without the lock, do they go.
+        withExtendedLifetime(unused) {}
+    }
 
     /// A buffer of so many bytes.
     func take(_ capacity: Int) -> PieceBuffer {

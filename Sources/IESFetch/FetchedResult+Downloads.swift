@@ -127,9 +127,14 @@ extension FetchedResult {
         perform(fetching.withLock { fetching in carryOut(fetching.plan.abandon(.cancelled), &fetching) })
     }
 
-    /// Whether a download that is to bring bytes of the read has brought one after `time`.
+    /// Whether a download that is to bring bytes of the read has brought one after `time`, or was held back by the
+    /// budget until then.
     private func isServed(_ read: Int, _ fetching: Fetching, since time: ContinuousClock.Instant) -> Bool {
         fetching.lastBytes.contains { $0.value > time && fetching.plan.serves($0.key, read: read) }
+            || fetching.downloads.contains { id, download in
+                guard let held = download.ticket.lastHeldBack(at: .now), held > time else { return false }
+                return fetching.plan.serves(id, read: read)
+            }
     }
 
     /// Fails the reads whose deadline has passed; returns whether any still wait.

@@ -57,6 +57,7 @@ extension FetchedResult {
             switch action {
             case .start(let id, let range):
                 let download = Download(id, range: range, of: self)
+                if fetching.plan.isAwaited(range) { download.ticket.raise(to: .reading) }
                 fetching.downloads[id] = download
                 effects.starts.append(download)
             case .stop(let id):
@@ -91,8 +92,8 @@ extension FetchedResult {
             var failure: ServiceFailure?
             do throws(ServiceFailure) {
                 try await source.fetch(
-                    id, range: isWhole ? nil : download.range, ifRange: record.validator, outlastsOutages: isUnderWay,
-                    into: download)
+                    id, range: isWhole ? nil : download.range, ifRange: record.validator, ticket: download.ticket,
+                    outlastsOutages: isUnderWay, into: download)
             } catch {
                 failure = error
             }

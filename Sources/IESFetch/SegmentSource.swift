@@ -25,12 +25,12 @@ final class SegmentSource: Sendable {
     ///   - range: Nil for the whole.
     ///   - outlastsOutages: The service is known to have it, and a reader is in the middle of it.
     func fetch(
-        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, outlastsOutages: Bool = false,
+        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, ticket: RequestTicket, outlastsOutages: Bool = false,
         into receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
         let ifRange = range == nil || ifRange?.strong == nil ? nil : ifRange
         try await client.result(
-            id, range: range, ifRange: ifRange, outlastsOutages: outlastsOutages, deadline: .now + timeout,
-            receiver: receiver)
+            id, range: range, ifRange: ifRange, ticket: ticket, outlastsOutages: outlastsOutages,
+            deadline: .now + timeout, receiver: receiver)
     }
 }

@@ -27,6 +27,7 @@ package final class ResultFileSystem: Sendable {
     let failures: SharedFailureBook
     let answered: AnsweredProjects
     let endpoint: Endpoint
+    let health: ServiceHealth
     let moreStatus: @Sendable () -> [StatusLine]
     let logger: Logger
     let started: FileTime
@@ -43,6 +44,7 @@ package final class ResultFileSystem: Sendable {
         self.settings = settings
         self.logger = logger
         endpoint = client.endpoint
+        health = client.health
         moreStatus = status
         started = settings.now()
         startedInstant = settings.instant()

@@ -32,7 +32,7 @@ package struct MountRecord: Hashable, Sendable {
     package var isAutomount: Bool { type == "autofs" }
 
     /// The user who mounted a FUSE file system.
-    var owner: UInt32? {
+    package var owner: UInt32? {
         fileSystemOptions.lazy.compactMap { $0.hasPrefix("user_id=") ? UInt32($0.dropFirst(8)) : nil }.first
     }
 }

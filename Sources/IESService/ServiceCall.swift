@@ -70,6 +70,11 @@ struct ServiceCall: Sendable {
             project: project, path: ["v2", project.rawValue, "ies", "task"], query: query, retryLimit: retryLimit)
     }
 
+    /// `GET /v3/projects`, of IAM.
+    static func projects(named name: String) -> ServiceCall {
+        ServiceCall(project: nil, path: ["v3", "projects"], query: [("name", name)])
+    }
+
     /// `GET /`, without credentials: whether anything answers there.
     static let greeting = ServiceCall(project: nil, path: [""], isSigned: false, followsRedirects: false, retryLimit: 0)
 }

@@ -7,9 +7,6 @@ import IESService
 final class EventLoop {
     /// Easy handles kept for later exchanges; one holds some KiB, its buffers are libcurl's and freed.
     private static let keptSlots = 32
-    /// Where so many bytes came at once, more will have come meanwhile: asking the sockets is cheaper than asking poll first.
-    /// Where fewer came, it would be asking in vain most of the time, and a slow line would keep a processor busy.
-    private static let manyBytes = 64 << 10
 
     private let multi: MultiHandle
     private let inbox: Inbox
@@ -39,9 +36,9 @@ final class EventLoop {
             }
             let now = ContinuousClock.now
             var earliest: ContinuousClock.Instant?
-            var count = 0
+            var hasProgress = false
             for exchange in exchanges.values {
-                count += exchange.noteProgress(at: now)
+                if exchange.noteProgress(at: now) { hasProgress = true }
                 guard let end = exchange.deadlines.end else { continue }
                 if end <= now {
                     self.end(exchange, .failure(.timedOut(exchange.deadlines.phase)))
@@ -49,7 +46,10 @@ final class EventLoop {
                     earliest = min(earliest ?? end, end)
                 }
             }
-            if count < Self.manyBytes { multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now)) }
+            // Where bytes came, more will have come meanwhile: asking the socket is cheaper than asking poll first. And a
+            // wake-up may have stood for messages and the closing: there is none to come after that.
+            guard !hasProgress, inbox.isOpen else { continue }
+            multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now))
         }
         for exchange in exchanges.values { end(exchange, .failure(.cancelled)) }
     }

@@ -18,8 +18,7 @@ final class Exchange {
     /// How much of the bytes that libcurl will hand over again was taken before the pause.
     private var takenAhead = 0
     private var received: Int64 = 0
-    /// Since the event loop looked last.
-    private var newBytes = 0
+    private var hasNewBytes = false
     /// Why a callback told libcurl to end the transfer.
     private var verdict: TransportError?
 
@@ -58,7 +57,7 @@ final class Exchange {
     }
 
     private func takeLine(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
-        newBytes += count
+        hasNewBytes = true
         guard control.ending == .none else { return Self.refusal }
         let head: HeadReader.Head
         do throws(HeadReader.Malformed) {
@@ -83,7 +82,7 @@ final class Exchange {
     }
 
     private func takeBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
-        newBytes += count
+        hasNewBytes = true
         guard control.ending == .none else { return Self.refusal }
         // Paused with the head: libcurl keeps these bytes until the resume.
         guard !deadlines.isPaused else { return Self.pause }
@@ -159,11 +158,11 @@ final class Exchange {
 
     /// Moves the stall deadline if bytes have come since the last call.
     ///
-    /// - Returns: How many have.
-    func noteProgress(at now: ContinuousClock.Instant) -> Int {
-        defer { newBytes = 0 }
-        if newBytes > 0 { deadlines.bytesCame(at: now) }
-        return newBytes
+    /// - Returns: Whether they have.
+    func noteProgress(at now: ContinuousClock.Instant) -> Bool {
+        defer { hasNewBytes = false }
+        if hasNewBytes { deadlines.bytesCame(at: now) }
+        return hasNewBytes
     }
 
     /// The response had no status line because the connection still held bytes of an exchange before. Nothing of it was

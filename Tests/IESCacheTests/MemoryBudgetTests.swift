@@ -25,8 +25,7 @@ import Testing
         let budget = MemoryBudget(limit: 30 * Self.megabyte)
         let calls = Atomic(0)
         budget.add(10 * Self.megabyte)
-        #expect(!budget.hasRoom(for: Self.megabyte, within: budget.share))
-        budget.whenRoom { calls.add(1, ordering: .relaxed) }
+        budget.whenRoom(within: budget.share) { calls.add(1, ordering: .relaxed) }
         budget.release(2 * Self.megabyte)
         #expect(calls.load(ordering: .relaxed) == 0)
         budget.release(Self.megabyte)
@@ -34,13 +33,17 @@ import Testing
         #expect(calls.load(ordering: .relaxed) == 1)
     }
 
-    @Test func `whoever waits for a working disk is called when it begins to fail`() {
+    @Test func `each waits for room within its own bound`() {
         let budget = MemoryBudget(limit: 30 * Self.megabyte)
-        let calls = Atomic(0)
-        budget.add(10 * Self.megabyte)
-        #expect(!budget.hasRoom(for: Self.megabyte, within: budget.share))
-        budget.whenRoom { calls.add(1, ordering: .relaxed) }
+        let working = Atomic(0)
+        let failing = Atomic(0)
+        budget.add(30 * Self.megabyte)
+        budget.whenRoom(within: budget.share) { working.add(1, ordering: .relaxed) }
+        budget.whenRoom(within: budget.limit) { failing.add(1, ordering: .relaxed) }
+        budget.release(8 * Self.megabyte)
+        #expect(failing.load(ordering: .relaxed) == 1 && working.load(ordering: .relaxed) == 0)
         budget.wakeAll()
-        #expect(calls.load(ordering: .relaxed) == 1)
+        budget.release(22 * Self.megabyte)
+        #expect(failing.load(ordering: .relaxed) == 1 && working.load(ordering: .relaxed) == 1)
     }
 }

@@ -29,10 +29,7 @@ final class FetcherSetup: Sendable {
         directory = FilePath(
             template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) })
         service = other?.service ?? SimulatedService()
-        if let other {
-            try FileManager.default.copyItem(
-                atPath: other.directory.appending("cache").string, toPath: directory.appending("cache").string)
-        }
+        if let other { try Self.copy(other.directory.appending("cache"), to: directory.appending("cache")) }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var cacheSettings = CacheSettings(directory: directory.appending("cache"), owner: "test")
@@ -53,6 +50,17 @@ final class FetcherSetup: Sendable {
             endpoint: endpoint, transport: SimulatorTransport(service: service), credentials: credentials,
             settings: serviceSettings, logger: logger)
         fetcher = ResultFetcher(client: client, cache: cache, settings: settings, logger: logger)
+    }
+
+    /// What is evicted while it is copied ends the copy: it is begun again.
+    private static func copy(_ old: FilePath, to new: FilePath) throws {
+        for tries in 1... {
+            do {
+                return try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
+            } catch  where tries < 10 {
+                try? FileManager.default.removeItem(atPath: new.string)
+            }
+        }
     }
 
     var directoryPath: String { directory.string }

@@ -29,9 +29,11 @@ extension MountScenarios {
 
         /// What `--json` says, after a look for secrets in it and in what people see.
         private static func run(
-            _ source: String, options: [String] = [], environment: [String: String] = [:], in workshop: Workshop
+            _ source: String, projects: ProjectID? = .simulated, options: [String] = [],
+            environment: [String: String] = [:], in workshop: Workshop
         ) async throws -> (lines: [Line], code: Int32) {
-            let all = ["cache_dir=\(workshop["cache"])", "projects=\(ProjectID.simulated)", "timeout=3"] + options
+            let all =
+                ["cache_dir=\(workshop["cache"])", "timeout=3"] + (projects.map { ["projects=\($0)"] } ?? []) + options
             let command =
                 "\(quoted(program)) doctor \(quoted(source)) -o \(quoted(all.joined(separator: ","))) --config /dev/null"
             let variables = Network.plainEnvironment.merging(environment) { $1 }
@@ -69,7 +71,7 @@ extension MountScenarios {
                     "kernel /dev/fuse", "kernel fusermount3", "kernel passthrough", "configuration file",
                     "configuration timeout",
                     "credentials source", "network proxy", "network name", "network connection", "network answer",
-                    "network clock", "network request", "cache directory", "cache space", "cache user",
+                    "network clock", "network request", "network asked with", "cache directory", "cache space", "cache user",
                 ]
                 #expect(expected.isSubset(of: names), "\(expected.subtracting(names))")
                 #expect(lines.first { $0.name == "timeout" }?.value.contains("-o") == true)
@@ -80,6 +82,51 @@ extension MountScenarios {
                 #expect(
                     others.count == 2 && others.allSatisfy { $0.credentials != "token" && $0.credentials != "signed" })
                 #expect(try await !shell("test -e \(network.workshop["cache"])").succeeded, "nothing is made")
+            }
+        }
+
+        /// Where credentials are issued by somebody, he is asked, and the answer shows from where and for how long.
+        @Test(arguments: [true, false])
+        func `credentials that are issued are shown with their source and end`(isMetadata: Bool) async throws {
+            try await Network.with { network in
+                let url = "http://127.0.0.1:\(network.port)"
+                let profile = network.workshop["profile"]
+                let text =
+                    "[basic]\\nuser_name = \(SimulatedAccount.user)\\npassword = \(SimulatedAccount.password)\\n"
+                    + "domain_name = \(SimulatedAccount.domain)\\n"
+                try await shell("umask 077; printf '\(text)' >\(profile)")
+                let (lines, _) = try await Self.run(
+                    url, options: isMetadata ? ["metadata=\(url)"] : ["credentials_file=\(profile)"],
+                    environment: ["IESFS_TOKEN": "", "HOME": "/nonexistent", "HUAWEICLOUD_SDK_IAM_ENDPOINT": url],
+                    in: network.workshop)
+                #expect(Self.failed(lines).isEmpty, "\(lines)")
+                let with = try #require(lines.first { $0.name == "asked with" })
+                #expect(with.value.hasPrefix(isMetadata ? "metadata service \(url)" : "IAM at \(url)"), "\(with)")
+                #expect(with.value.contains(" min"), "\(with)")
+                #expect(!lines.contains { $0.value.contains(SimulatedAccount.password) })
+            }
+        }
+
+        @Test func `a region leads to its project where none is named`() async throws {
+            try await Network.with { network in
+                let url = "http://127.0.0.1:\(network.port)"
+                func lines(_ source: String, _ keys: [String: String]) async throws -> [Line] {
+                    let variables = [
+                        "HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4": url,
+                        "HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_EAST_3": url,
+                        "HUAWEICLOUD_SDK_IAM_ENDPOINT": url,
+                    ]
+                    return try await Self.run(
+                        source, projects: nil, environment: variables.merging(keys) { $1 }, in: network.workshop
+                    ).lines
+                }
+                let known = try await lines("cn-north-4", Self.keys)
+                #expect(Self.failed(known).isEmpty, "\(known)")
+                #expect(known.first { $0.name == "project" }?.value.hasPrefix("\(ProjectID.simulated)") == true)
+                #expect(known.first { $0.name == "request" }?.verdict == "ok")
+                let unknown = try await lines("cn-east-3", Self.keys)
+                #expect(unknown.first { $0.name == "project" }?.verdict == "warning", "\(unknown)")
+                #expect(unknown.first { $0.name == "request" }?.verdict == "note")
             }
         }
 

@@ -53,7 +53,7 @@ extension MountScenarios {
         func `it keeps results, passes them through, holds its limit and gives space back`(kind: String) async throws {
             try await Self.with(kind) { disk in
                 let cache = disk.appending("cache")
-                try await SimulatedMount.with([Self.small, Self.large]) { mounted in
+                try await SimulatedMount.with([Self.small, Self.large], unmountsItself: true) { mounted in
                     try await Self.remount(mounted, cache: cache)
                     try await Self.checks(mounted, Self.small)
                     try await Self.remount(mounted, cache: cache)
@@ -88,10 +88,25 @@ extension MountScenarios {
                     let used = try await shell("sync -f \(cache); du --block-size=1 -s \(cache) | cut -f1")
                     let count = try #require(used.lines.first.flatMap { Int($0) })
                     #expect(count <= 32 << 20 + 1 << 20, "\(count)")
-                    try await shell("mkdir -p \(mounted.mount.cache)")
-                    _ = try await MountedResults.mount(
-                        mounted.url, at: mounted.mount.point, cache: mounted.mount.cache, environment: Self.environment)
                 }
+            }
+        }
+
+        @Test func `a limit on the size of files is a failing disk, and not the end of the daemon`() async throws {
+            try await SimulatedMount.with([Self.large]) { mounted in
+                // Known, and its file to be made anew: whoever opens it does that.
+                try await shell("head -c 1 \(quoted(mounted.file(Self.large.task)))")
+                try await mounted.mount.unmount()
+                let limited = try await shell(
+                    """
+                    find \(mounted.mount.cache)/data -type f -delete
+                    exec prlimit --fsize=\(20 << 20) \(quoted(program)) mount \(mounted.url) \(mounted.mount.point) \
+                        -o cache_dir=\(mounted.mount.cache)
+                    """, environment: Self.environment)
+                try #require(limited.succeeded, "\(limited.errors)")
+                try await Self.checks(mounted, Self.large)
+                let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))")
+                #expect(status.lines.contains { ["cache disk: unstable", "cache disk: down"].contains($0) })
             }
         }
     }

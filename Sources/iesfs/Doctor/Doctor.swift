@@ -52,13 +52,22 @@ struct Doctor {
                 .failed(.configuration, "source", error.description, advice: "mend it; the service was not looked at")
             ]
         }
-        let store = CredentialFindings.store(of: job)
-        let credentials = CredentialFindings.credentials(of: store, areNeeded: source != nil)
-        let hasCredentials = !credentials.contains { $0.verdict == .failed }
-        let network =
-            source == nil
-            ? [Finding.note(.network, "endpoint", "not looked at", advice: "give SOURCE, as to iesfs mount")]
-            : NetworkFindings(job: job, credentials: store, hasCredentials: hasCredentials).all()
-        return credentials + network + CacheFindings.all(job)
+        guard source != nil else {
+            return CredentialFindings.unasked(job) + [
+                .note(.network, "endpoint", "not looked at", advice: "give SOURCE, as to iesfs mount")
+            ] + CacheFindings.all(job)
+        }
+        do throws(ProgramError) {
+            let probe = try ServiceProbe(job)
+            defer { probe.close() }
+            let credentials = CredentialFindings.asked(probe)
+            let hasCredentials = !credentials.contains { $0.verdict == .failed }
+            return credentials + NetworkFindings(probe: probe, hasCredentials: hasCredentials).all()
+                + CacheFindings.all(job)
+        } catch {
+            return [
+                .failed(.configuration, "source", error.description, advice: "mend it; the service was not looked at")
+            ]
+        }
     }
 }

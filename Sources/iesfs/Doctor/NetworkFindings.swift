@@ -7,16 +7,13 @@ import IESTransport
 
 /// The way to the service, step by step: name, connection, TLS, clock, and a request with credentials.
 struct NetworkFindings: Sendable {
-    /// Of each step.
-    static let longest: Duration = .seconds(10)
-
-    let job: MountJob
-    let credentials: CredentialStore
+    let probe: ServiceProbe
     /// The credentials that were found are usable.
     let hasCredentials: Bool
 
+    private var job: MountJob { probe.job }
     private var endpoint: Endpoint { job.endpoint }
-    private var limit: Duration { min(job.options.timeout, Self.longest) }
+    private var limit: Duration { probe.limit }
 
     func all() -> [Finding] {
         let proxy = ProxyChoice(option: job.options.proxy, endpoint: endpoint, environment: job.environment)
@@ -79,28 +76,35 @@ struct NetworkFindings: Sendable {
     // MARK: - Exchanges
 
     private func exchanges() -> [Finding] {
-        let transport = CurlTransport(
-            settings: CurlSettings(
-                userAgent: "iesfs/\(Program.version)", proxy: job.options.proxy, caFile: job.authorities?.file))
-        defer { transport.shutdown() }
-        var settings = ServiceSettings()
-        settings.timeout = limit
-        settings.connectTimeout = limit
-        settings.retries = 0
-        settings.userAgent = "iesfs/\(Program.version)"
-        let findings = greeting(transport, settings)
+        let findings = greeting()
         guard !findings.contains(where: { $0.verdict == .failed && $0.name != "clock" }) else {
             return findings + [.note(.network, "request", "not made, for the reason above")]
         }
-        return findings + [request(transport, settings)]
+        guard hasCredentials else {
+            return findings + [.note(.network, "request", "not made: there are no usable credentials")]
+        }
+        if let project = probe.namedProject { return findings + request(for: project) }
+        do throws(IdentityClient.Failure) {
+            guard let project = try probe.projectOfRegion() else { return findings + [Self.withoutProject] }
+            return findings + [.ok(.network, "project", "\(project), which IAM names for \(job.source)")]
+                + request(for: project)
+        } catch {
+            return findings + [
+                .warning(.network, "project", error.description, advice: "name one with -o projects=PROJECT_ID"),
+                Self.withoutProject,
+            ]
+        }
     }
 
-    private func greeting(_ transport: CurlTransport, _ settings: ServiceSettings) -> [Finding] {
+    private static let withoutProject = Finding.note(
+        .network, "request", "not made: no project is known", advice: "name one with -o projects=PROJECT_ID")
+
+    private func greeting() -> [Finding] {
         let endpoint = endpoint
         let name = endpoint.isSecure ? "TLS" : "answer"
         do throws(TransportError) {
-            let greeting = try Blocking.run { () throws(TransportError) in
-                try await EndpointGreeting.ask(endpoint, over: transport, settings: settings)
+            let greeting = try Blocking.run { [probe] () throws(TransportError) in
+                try await EndpointGreeting.ask(endpoint, over: probe.transport, settings: probe.settings)
             }
             let trust = endpoint.isSecure ? "the certificate is trusted; " : "plain http, which is not encrypted; "
             return [
@@ -124,26 +128,25 @@ struct NetworkFindings: Sendable {
         }
     }
 
-    private func request(_ transport: CurlTransport, _ settings: ServiceSettings) -> Finding {
-        guard hasCredentials else { return .note(.network, "request", "not made: there are no usable credentials") }
-        guard let project = job.options.projects.first.flatMap(ProjectID.init(rawValue:)) else {
-            return .note(
-                .network, "request", "not made: no project is known", advice: "name one with -o projects=PROJECT_ID")
-        }
-        let client = ServiceClient(
-            endpoint: endpoint, transport: transport, credentials: credentials, settings: settings)
-        let limit = limit
+    private func request(for project: ProjectID) -> [Finding] {
+        let (client, limit) = (probe.client, limit)
         let start = ContinuousClock.now
         do throws(ServiceFailure) {
             try Blocking.run { () throws(ServiceFailure) in
                 try await client.check(project: project, deadline: .now + limit)
             }
             let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
-            return .ok(.network, "request", "the credentials are accepted (\(milliseconds) ms)")
+            return [
+                .ok(.network, "request", "the credentials are accepted (\(milliseconds) ms)"),
+                .ok(.network, "asked with", client.credentialSource(of: project)),
+            ]
         } catch {
-            return .failed(
-                .network, "request", "the endpoint \(EndpointCheck.clause(error, limit: limit))",
-                advice: Self.advice(for: error))
+            return [
+                .failed(
+                    .network, "request",
+                    "the endpoint \(client.endpoint(of: project)) \(EndpointCheck.clause(error, limit: limit))",
+                    advice: Self.advice(for: error))
+            ]
         }
     }
 

@@ -55,22 +55,6 @@ struct MountJob: Sendable {
         return (FilePath(file), "the variable SSL_CERT_FILE")
     }
 
-    var credentials: CredentialConfiguration {
-        CredentialConfiguration(
-            tokenFile: options.tokenFile.map { FilePath($0) },
-            credentialsFile: options.credentialsFile.map { FilePath($0) },
-            profile: options.profile)
-    }
-
-    /// Fails without credentials, or with a file of secrets that others can read.
-    func checkCredentials() throws(ProgramError) {
-        do {
-            _ = try CredentialStore(credentials, environment: environment).current()
-        } catch {
-            throw ProgramError(error.description)
-        }
-    }
-
     func checkMountpoint() throws(ProgramError) -> Mountpoint {
         do {
             return try Mountpoint.check(mountpoint)
@@ -86,6 +70,12 @@ struct MountJob: Sendable {
     }
 
     func cacheDirectory() throws(ProgramError) -> FilePath {
+        try Self.cacheDirectory(options, environment: environment)
+    }
+
+    static func cacheDirectory(
+        _ options: MountOptions, environment: [String: String]
+    ) throws(ProgramError) -> FilePath {
         if let directory = options.cacheDirectory { return FilePath(directory) }
         if CurrentUser.isRoot { return "/var/cache/iesfs" }
         if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return FilePath("\(base)/iesfs") }

@@ -25,6 +25,8 @@ struct Worker {
     func run() throws(ProgramError) -> ExitStatus {
         let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
+        // A file larger than RLIMIT_FSIZE allows is an error like any other of the cache's disk.
+        signal(SIGXFSZ, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs-worker")
         ProcessLimits.forbidCore()
@@ -41,10 +43,12 @@ struct Worker {
         watch.start(
             onHangUp: {
                 log.reopen()
-                parts.credentials.reload()
+                parts.client.reloadCredentials()
             }, onEnd: { parts.session.end() })
 
         defer { parts.close() }
+        let tools = startTools(parts, logger)
+        defer { tools?.stop() }
         try check(parts.client, readiness, logger)
         control.send(.progress("the kernel's first request"))
         do {
@@ -54,6 +58,17 @@ struct Worker {
         }
         if !watch.hasEnded { control.send(.unmounted) }
         return .success
+    }
+
+    /// Takes commands from people. Without it the mount works all the same.
+    private func startTools(_ parts: WorkerParts, _ logger: Logger) -> ToolServer? {
+        do throws(ProgramError) {
+            return try ToolServer.start(for: job, parts)
+        } catch {
+            logger.warning(
+                "the commands prefetch, evict and cache cannot reach this mount", metadata: ["reason": "\(error)"])
+            return nil
+        }
     }
 
     private func check(_ client: ServiceClient, _ readiness: Readiness, _ logger: Logger) throws(ProgramError) {
