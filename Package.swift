@@ -69,7 +69,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "IESServiceTests", dependencies: ["IESService", httpTypes, logging, system],
+            name: "IESServiceTests", dependencies: ["IESService", "IESSimulator", httpTypes, logging, system],
             resources: [.copy("Vectors")], swiftSettings: strict),
         .testTarget(
             name: "IESTransportTests",
@@ -89,7 +89,9 @@ let package = Package(
         .testTarget(
             name: "IESSimulatorTests", dependencies: ["IESSimulator", "IESService", httpTypes],
             swiftSettings: strict),
-        .testTarget(name: "IESProgramTests", dependencies: ["iesfs", "IESTakeover", logging], swiftSettings: strict),
+        .testTarget(
+            name: "IESProgramTests", dependencies: ["iesfs", "IESMount", "IESTakeover", logging, system],
+            swiftSettings: strict),
         .testTarget(
             name: "IESMountTests",
             dependencies: [

@@ -25,6 +25,7 @@
 #include "crc32c.h"
 #include "descriptors.h"
 #include "pagecache.h"
+#include "peer.h"
 #include "shared.h"
 
 #endif

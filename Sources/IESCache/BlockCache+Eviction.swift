@@ -14,7 +14,8 @@ extension BlockCache {
             let unused = files.unused()
             return (unused, files.live)
         }
-        var results = live.values.map { file in
+        let pinned = pins.withLock { $0 }
+        var results = live.values.filter { !pinned.contains($0.record.id) }.map { file in
             let blocks = file.evictable
             return EvictionOrder.Result(
                 id: file.record.id, lastUse: file.usedAt.load(ordering: .relaxed),
@@ -39,7 +40,7 @@ extension BlockCache {
     }
 
     /// Gives up all blocks of a version that is not in use; what is known of it stays.
-    private func remove(_ id: VersionID, bytes: Int64) -> Int64 {
+    func remove(_ id: VersionID, bytes: Int64) -> Int64 {
         loading.withLock { _ in
             let isUsed = files.withLock { files in
                 if files.live[id] != nil || files.spools.contains(id) { return true }

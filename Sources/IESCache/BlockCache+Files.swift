@@ -44,15 +44,24 @@ extension BlockCache {
     ///
     /// Reads the index and the data file's status. It holds an open descriptor while it lives.
     package func file(for record: ResultRecord) throws(CacheError) -> CacheFile {
+        try file(for: record, lastUse: nil)
+    }
+
+    /// - Parameter lastUse: What stays the time of its last use, for who only looks into it; nil: it is used now.
+    func file(for record: ResultRecord, lastUse: Int64?) throws(CacheError) -> CacheFile {
         if let file = files.withLock({ $0.live[record.id] }) {
-            file.noteUse()
+            if lastUse == nil { file.noteUse() }
             return file
         }
         return try loading.withLock { _ throws(CacheError) in
             if core.isClosed { throw .closed }
             if let file = files.withLock({ $0.live[record.id] }) { return file }
             let file = try load(record)
-            core.index.enqueue(.use(record.id, at: core.settings.now()))
+            if let lastUse {
+                file.usedAt.store(lastUse, ordering: .relaxed)
+            } else {
+                core.index.enqueue(.use(record.id, at: core.settings.now()))
+            }
             return adopt(file)
         }
     }
@@ -84,6 +93,7 @@ extension BlockCache {
         } else {
             data = try DataFile(asFarAsPossible: path)
         }
+        data.setLengthOfNew(record.size)
         let status = try data.status()
         let digest = map.digest
         let marks = [recorded, files.withLock { $0.settled[record.id] }]
@@ -106,7 +116,7 @@ extension BlockCache {
         } catch {
             switch error {
             case .full, .disk, .index, .noRoom: return nil
-            case .closed, .inUse, .unusable, .tooSmall, .tooLarge: throw error
+            case .closed, .inUse, .unusable, .tooSmall, .tooLarge, .pinsFull: throw error
             }
         }
     }

@@ -15,6 +15,8 @@ package final class BlockCache: Sendable {
     private let adding = Mutex(())
     private let known = Mutex<[ResultKey: ResultRecord]>([:])
     private let inodes = Mutex(InodeNumbers())
+    /// Changed on the thread that writes, or with `adding` locked.
+    let pins = Mutex(Pins())
     let loading = Mutex(())
     let files = Mutex(OpenFiles())
 
@@ -43,6 +45,13 @@ package final class BlockCache: Sendable {
             opened?.close(isClean: false)
             if let ownLock { CacheLock.release(ownLock) }
             throw error
+        }
+        let pinned = core.index.pinnedAtStart
+        pins.withLock { $0 = pinned }
+        if pinned.bytes > core.ledger.effectiveLimit {
+            logger.warning(
+                "what is pinned takes more than the cache may, and nothing else can be kept; 'iesfs evict --unpin' mends that",
+                metadata: ["pinned": "\(pinned.bytes)", "limit": "\(core.ledger.effectiveLimit)"])
         }
         core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
         core.setEvictor { [weak self] need in self?.evict(need) ?? 0 }
@@ -127,10 +136,18 @@ package final class BlockCache: Sendable {
     /// From memory: never waits for the disk. Now and then it has the disk looked at.
     package func usage() -> CacheUsage {
         if !core.watch.isSuspect, core.ledger.claimRefresh() { _ = core.threads.submit { [core] in core.look() } }
-        return core.ledger.usage(
+        var usage = core.ledger.usage(
             replacedIndexes: core.index.replacements, disk: core.watch.health, memoryUsed: core.memory.used,
             memoryLimit: core.memory.limit)
+        (usage.pinned, usage.pinnedResults) = pins.withLock { ($0.bytes, $0.count) }
+        return usage
     }
+
+    /// The unit of results that are seen from now on, in bytes.
+    package var blockSize: Int { core.settings.blockSize }
+
+    /// What a cache directory of this format says of itself.
+    package static var format: String { String(CacheDirectory.format.dropLast()) }
 
     /// Whether the data files lie on overlayfs, as in containers: a file system over another.
     package var isOnOverlay: Bool { core.directory.isOnOverlay }
@@ -168,7 +185,8 @@ extension BlockCache {
                 key: new.key, version: version, size: new.size, details: new.details, id: id,
                 blockSize: core.settings.blockSize)
             // On a full or failing disk it is kept in memory and written later.
-            core.index.commitOrEnqueue([.version(record, usedAt: core.settings.now())] + content(id))
+            let changes = [.version(record, usedAt: core.settings.now())] + content(id) + movePin(to: record)
+            core.index.commitOrEnqueue(changes)
             known.withLock { $0[new.key] = record }
             return record
         }
@@ -185,7 +203,7 @@ extension BlockCache {
                 changes.append(.block(file.record.id, block, checksum, charge: 0))
             }
         }
-        return changes + inodes.withLock { $0.changes }
+        return changes + pins.withLock { $0.changes } + inodes.withLock { $0.changes }
     }
 }
 

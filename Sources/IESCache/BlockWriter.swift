@@ -74,7 +74,7 @@ package final class BlockWriter: Sendable {
 
 extension CacheFile {
     /// Calls `body` once, from any thread, when there may be memory for what a writer could not take.
-    package func whenRoom(_ body: @escaping @Sendable () -> Void) { core.memory.whenRoom(body) }
+    package func whenRoom(_ body: @escaping @Sendable () -> Void) { core.whenRoomInMemory(body) }
 
     /// Waits until what has arrived is on the disk, or the disk is passed by. For tests and the end of a run.
     package func drain() { core.writes.drain() }

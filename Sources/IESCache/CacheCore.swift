@@ -48,8 +48,11 @@ final class CacheCore: Sendable {
         }
         writes.setAfterIdle { [weak self] isDue in
             guard let self else { return false }
-            if isDue { syncAll() }
-            return !unsynced.isEmpty
+            if isDue {
+                syncAll()
+                buffers.empty()
+            }
+            return !unsynced.isEmpty || !buffers.isEmpty
         }
     }
 
@@ -64,10 +67,16 @@ final class CacheCore: Sendable {
 
     /// Whether bytes that have arrived may be taken. While the disk is passed by, older ones make room for them.
     func makeRoomInMemory(for count: Int) -> Bool {
-        if memory.hasRoom(for: count) { return true }
+        if memory.hasRoom(for: count, within: memory.share) { return true }
         guard watch.isBypassed else { return false }
+        if memory.hasRoom(for: count, within: memory.limit) { return true }
         writes.dropOldest(max(count, MemoryPieces.pieceSize))
-        return memory.hasRoom(for: count)
+        return memory.hasRoom(for: count, within: memory.limit)
+    }
+
+    /// Calls `body` once, from any thread, when `makeRoomInMemory` is worth another try.
+    func whenRoomInMemory(_ body: @escaping @Sendable () -> Void) {
+        memory.whenRoom(within: watch.isBypassed ? memory.limit : memory.share, body)
     }
 
     /// Reserves space on the disk, making room for it where there is none. On the thread that writes.

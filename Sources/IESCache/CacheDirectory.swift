@@ -2,7 +2,7 @@
 
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The layout of a cache directory, and the rules by which one is taken.
 ///
@@ -12,7 +12,7 @@ import SystemPackage
 ///     index.sqlite        what is known
 ///     data/4f/…4f         one sparse file per version, named by its random number, its last byte in front
 ///     set-aside/TIME/     an index that could not be used, with its data
-struct CacheDirectory: Sendable {
+package struct CacheDirectory: Sendable {
     static let format = "iesfs cache, format 1\n"
     private static let tag = """
         Signature: 8a477f597d28d172789f06886806bc55
@@ -86,6 +86,17 @@ struct CacheDirectory: Sendable {
             return try Set(Self.names(in: path)).isDisjoint(with: ["index.sqlite", "data"])
         }
         return text == Self.format
+    }
+
+    /// Whether there is a cache of ours, of whatever format. Changes nothing.
+    package static func holdsCache(_ path: FilePath) -> Bool {
+        ["format", "index.sqlite"].contains { access(path.appending($0).string, F_OK) == 0 }
+    }
+
+    /// Whether there is a cache, of this format. Changes nothing.
+    package static func holdsOurCache(_ path: FilePath) -> Bool {
+        let directory = CacheDirectory(path: path)
+        return holdsCache(path) && (try? directory.hasOurFormat()) == true
     }
 
     /// Writes the tag and the format. Call it with the lock held.

@@ -16,6 +16,8 @@ package enum CacheError: Error, Hashable, Sendable {
     case tooSmall(size: Int64, limit: Int64)
     /// A result, or a body of unknown length so far, is larger than the whole cache may be.
     case tooLarge(size: Int64, limit: Int64)
+    /// With this result, what is pinned would take more than may be pinned.
+    case pinsFull(size: Int64, pinned: Int64, limit: Int64)
     /// The cache's disk failed at `operation`.
     case disk(operation: String, path: FilePath, errno: Errno)
     /// The index failed, and could not be begun anew either.
@@ -40,6 +42,9 @@ extension CacheError: CustomStringConvertible {
                 + "is read. A larger cache_size is needed."
         case .tooLarge(let size, let limit):
             "\(size) bytes do not fit into a cache of \(limit) bytes."
+        case .pinsFull(let size, let pinned, let limit):
+            "A result of \(size) bytes cannot be pinned: \(limit) bytes of the cache may be, and \(pinned) are already. Take "
+                + "pins back with 'iesfs evict --unpin', or use a larger cache_size."
         case .disk(let operation, let path, let errno):
             "The cache could not \(operation) \(path): \(errno)."
         case .index(let reason):

@@ -14,6 +14,7 @@ extension CacheFile {
             hasAll.store(false, ordering: .releasing)
             drops.add(1, ordering: .sequentiallyConsistent)
             core.index.enqueue(.dropped(record.id, block, charge: charge))
+            // A kernel that reads the file by itself would get zeros.
             if !isPinned { data.punch(range) }
             core.ledger.release(charge)
         }

@@ -128,7 +128,7 @@ extension CacheFile {
     }
 
     /// The checksum of what the file holds in `range`; `nil` if the file ends before.
-    private func checksum(of range: Range<Int64>) throws(CacheError) -> CRC32C? {
+    func checksum(of range: Range<Int64>) throws(CacheError) -> CRC32C? {
         try withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 4096) {
             buffer throws(CacheError) -> CRC32C? in
             var checksum = CRC32C()

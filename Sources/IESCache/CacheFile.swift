@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import Synchronization
+package import Synchronization
 import SystemPackage
 
 /// One version's data file and the map of what it holds. Any number of threads may read and write it at once.
@@ -42,6 +42,8 @@ package final class CacheFile: Sendable {
     let hasAll: Atomic<Bool>
     /// When it was last read or opened, in seconds since 1970.
     let usedAt: Atomic<Int64>
+    /// How many have it open, to be counted by whoever opens it.
+    package let openings = Atomic(0)
     /// What `prepare` has read lately and the page cache did not keep.
     let warm = Mutex<[MemoryPieces.Piece]>([])
 

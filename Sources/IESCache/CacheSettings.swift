@@ -39,6 +39,14 @@ package struct CacheSettings: Sendable {
         self.owner = owner
     }
 
+    /// What a cache in `directory` may take where nothing else is said.
+    package static func standardLimit(in directory: FilePath) throws(CacheError) -> Int64 {
+        standardLimit(ofDisk: try Ledger.disk(directory).total)
+    }
+
+    /// A tenth of the disk, at least 1 GiB.
+    static func standardLimit(ofDisk total: Int64) -> Int64 { max(total / 10, 1 << 30) }
+
     private static func systemTime() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -8,6 +8,9 @@ package struct CacheUsage: Hashable, Sendable {
     package var effectiveLimit: Int64
     /// Taken by blocks, and by parts of blocks, in whole pages of 4,096.
     package var used: Int64
+    /// What the pinned results take once they are complete.
+    package var pinned: Int64 = 0
+    package var pinnedResults = 0
     /// Free on the disk, as last seen.
     package var diskFree: Int64
     /// How the disk is doing.

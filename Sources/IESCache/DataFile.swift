@@ -149,6 +149,16 @@ struct DataFile: ~Copyable, Sendable {
             allocated: Int64(status.st_blocks) * 512)
     }
 
+    /// Gives a file in which nothing was ever written its length, as far as the file system can.
+    ///
+    /// XFS takes writes past the end for the beginning of more, and reserves as much space again as the file has:
+    /// twice the cache's limit was seen on the disk.
+    func setLengthOfNew(_ size: Int64) {
+        var status = stat()
+        guard size > 0, fstat(descriptor, &status) == 0, status.st_size == 0 else { return }
+        _ = ftruncate(descriptor, off_t(size))
+    }
+
     /// A second descriptor, for reading only, closed after the call; nil where it cannot be opened.
     func withReadingDescriptor<Value>(_ body: (Int32) -> Value) -> Value? {
         let reading = Glibc.open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -160,6 +170,12 @@ struct DataFile: ~Copyable, Sendable {
     /// Brings the data to the disk.
     func sync() throws(CacheError) {
         guard fdatasync(descriptor) == 0 else { throw .failed(to: "sync", path, Errno(rawValue: errno)) }
+    }
+
+    /// Has the next read of `range` come from the disk, as far as what is in memory was written.
+    func forgetPages(_ range: Range<Int64>) {
+        _ = posix_fadvise(
+            descriptor, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound), POSIX_FADV_DONTNEED)
     }
 
     /// Gives the space of `range`, which is of whole blocks, back, where the file system can.

@@ -3,7 +3,8 @@
 import GRDB
 
 extension Index {
-    /// At most `count` versions that have blocks, the least recently used first, without those in `except`.
+    /// At most `count` versions that have blocks, the least recently used first, without those in `except` and those
+    /// that are pinned.
     func leastRecentlyUsed(_ count: Int, except: Set<VersionID>) throws(CacheError) -> [EvictionOrder.Result] {
         try? commit()
         return try access { database in
@@ -11,7 +12,9 @@ extension Index {
                 """
                 SELECT id, used_at, size, block_size, (SELECT count(*) FROM block WHERE version = id),
                     (SELECT max(number) FROM block WHERE version = id)
-                FROM version WHERE EXISTS (SELECT 1 FROM block WHERE version = id) ORDER BY used_at LIMIT ?
+                FROM version
+                WHERE EXISTS (SELECT 1 FROM block WHERE version = id) AND id NOT IN (SELECT version FROM pin)
+                ORDER BY used_at LIMIT ?
                 """, [count + except.count])
             var results: [EvictionOrder.Result] = []
             while results.count < count, let row = try rows.next() {

@@ -43,6 +43,8 @@ final class Index: Sendable {
 
     /// The space of the blocks in the index when it was opened, in bytes.
     let usedAtStart: Int64
+    /// What was pinned when it was opened.
+    let pinnedAtStart: Pins
     /// Whether the last run came to its end: no data file is unknown to the index.
     let stoppedCleanly: Bool
 
@@ -61,8 +63,9 @@ final class Index: Sendable {
             if used == nil, try database.rows("SELECT 1 FROM block LIMIT 1").next() == nil { used = 0 }
             let stopped = try database.state(.stopped)
             try IndexChange.state(.stopped, 0).write(database, ignoringSpace: true)
-            return (used: used ?? -1, stopped: stopped)
+            return (used: used ?? -1, stopped: stopped, pinned: try database.pins())
         }
+        pinnedAtStart = state?.pinned ?? Pins()
         usedAtStart = max(0, state?.used ?? 0)
         hasLostCount = Atomic((state?.used ?? -1) < 0)
         stoppedCleanly = state?.stopped == 1

@@ -15,6 +15,8 @@ enum IndexChange: Sendable {
     case inode(UInt64, path: String, variant: String)
     case tasks([UInt8], project: String, at: Int64)
     case clean(VersionID, CleanMark)
+    /// Whether a version is never to be evicted.
+    case pin(VersionID, Bool)
     case state(StateName, Int64)
 
     enum StateName: String {
@@ -80,6 +82,10 @@ extension IndexChange {
                     status.modified.nanoseconds, status.changed.seconds, status.changed.nanoseconds, mark.digest,
                     mark.check(id),
                 ])
+        case .pin(let id, true):
+            try database.run("INSERT OR REPLACE INTO pin VALUES (?, ?)", [id.rawValue, Self.check(pin: id)])
+        case .pin(let id, false):
+            try database.run("DELETE FROM pin WHERE version = ?", [id.rawValue])
         case .state(let name, let value):
             try database.run(
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", [name.rawValue, value, Self.check(name, value)])
@@ -100,6 +106,13 @@ extension IndexChange {
         check.add(content)
         check.add(project)
         check.add(time)
+        return check.value
+    }
+
+    static func check(pin id: VersionID) -> UInt32 {
+        var check = RowCheck()
+        check.add("pin")
+        check.add(id.rawValue)
         return check.value
     }
 

@@ -37,6 +37,10 @@ enum IndexSchema {
                         name TEXT PRIMARY KEY, value INTEGER NOT NULL, row_check INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2: pins") { database in
+            try database.execute(
+                sql: "CREATE TABLE pin (version INTEGER PRIMARY KEY, row_check INTEGER NOT NULL)")
+        }
         return migrator
     }
 

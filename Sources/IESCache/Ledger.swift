@@ -22,7 +22,7 @@ final class Ledger: Sendable {
         let disk = try Self.disk(path)
         account = Mutex(
             SpaceAccount(
-                limit: settings.limit ?? max(disk.total / 10, 1 << 30),
+                limit: settings.limit ?? CacheSettings.standardLimit(ofDisk: disk.total),
                 keptFree: settings.keptFree.bytes(ofDisk: disk.total), used: used, free: disk.free))
         lookedAt = Mutex(.now)
     }
@@ -68,7 +68,7 @@ final class Ledger: Sendable {
             verifiedBlocks: verifiedBlocks.load(ordering: .relaxed), replacedIndexes: replacedIndexes)
     }
 
-    private static func disk(_ path: FilePath) throws(CacheError) -> (total: Int64, free: Int64) {
+    static func disk(_ path: FilePath) throws(CacheError) -> (total: Int64, free: Int64) {
         var status = statvfs()
         guard path.withPlatformString({ statvfs($0, &status) }) == 0 else {
             throw .failed(to: "look at", path, Errno(rawValue: errno))

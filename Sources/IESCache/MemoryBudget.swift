@@ -3,40 +3,64 @@
 import Synchronization
 
 /// Counts the memory that bytes take on their way to the disk. Whoever finds it used up waits for a call.
+///
+/// A disk that works needs a share of it only: more would be filled by every line that is faster than the disk, and make
+/// nothing faster.
 final class MemoryBudget: Sendable {
+    private struct Waiter {
+        /// What may be used as far as it is concerned, in bytes.
+        let bound: Int
+        let body: @Sendable () -> Void
+
+        /// Not for every piece: whoever goes on shall get somewhere.
+        func hasRoom(beside used: Int) -> Bool { used <= bound - bound / 4 }
+    }
+
     private struct State {
         var used = 0
-        var waiters: [@Sendable () -> Void] = []
+        var waiters: [Waiter] = []
     }
 
     /// In bytes.
     let limit: Int
+    /// What may be used while the disk works, in bytes.
+    let share: Int
     private let state = Mutex(State())
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        share = limit / 3
+    }
 
     var used: Int { state.withLock { $0.used } }
 
-    /// Whether there is room for `count` bytes; an empty budget has room for any.
-    func hasRoom(for count: Int) -> Bool { state.withLock { $0.used == 0 || $0.used + count <= limit } }
+    /// Whether there is room for `count` bytes within `bound`, which is `share` or `limit`; an empty budget has room for
+    /// any.
+    func hasRoom(for count: Int, within bound: Int) -> Bool {
+        state.withLock { $0.used == 0 || $0.used + count <= bound }
+    }
 
     func add(_ count: Int) { state.withLock { $0.used += count } }
 
     func release(_ count: Int) {
         if count == 0 { return }
-        let waiters = state.withLock { state in
+        let woken = state.withLock { state in
             state.used -= count
-            // Not for every piece: whoever goes on shall get somewhere.
-            return state.used <= limit - limit / 4 ? Self.takeWaiters(&state) : []
+            if state.waiters.isEmpty { return [Waiter]() }
+            let used = state.used
+            defer { state.waiters.removeAll { $0.hasRoom(beside: used) } }
+            return state.waiters.filter { $0.hasRoom(beside: used) }
         }
-        for waiter in waiters { waiter() }
+        for waiter in woken { waiter.body() }
     }
 
-    /// Calls `body` once, from any thread, when there is room again or something has changed: at once if there is.
-    func whenRoom(_ body: @escaping @Sendable () -> Void) {
+    /// Calls `body` once, from any thread, when there is room again within `bound` or something has changed: at once if
+    /// there is.
+    func whenRoom(within bound: Int, _ body: @escaping @Sendable () -> Void) {
+        let waiter = Waiter(bound: bound, body: body)
         let isFree = state.withLock { state in
-            if state.used <= limit - limit / 4 { return true }
-            state.waiters.append(body)
+            if waiter.hasRoom(beside: state.used) { return true }
+            state.waiters.append(waiter)
             return false
         }
         if isFree { body() }
@@ -44,11 +68,10 @@ final class MemoryBudget: Sendable {
 
     /// Has everybody who waits look again.
     func wakeAll() {
-        for waiter in state.withLock({ Self.takeWaiters(&$0) }) { waiter() }
-    }
-
-    private static func takeWaiters(_ state: inout State) -> [@Sendable () -> Void] {
-        defer { state.waiters = [] }
-        return state.waiters
+        let woken = state.withLock { state in
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in woken { waiter.body() }
     }
 }

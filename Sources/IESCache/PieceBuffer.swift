@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Synchronization
 
 /// Memory that is filled from front to back, once.
@@ -10,9 +11,15 @@ final class PieceBuffer: @unchecked Sendable {
     // Bytes that were counted are never changed, and others are not read.
     private let memory: UnsafeMutableRawBufferPointer
 
-    init(capacity: Int) { memory = .allocate(byteCount: capacity, alignment: 4096) }
+    /// Straight from the kernel, and back to it at once: `malloc` would keep for good what once was needed.
+    init(capacity: Int) {
+        let protection = PROT_READ | PROT_WRITE
+        guard let address = mmap(nil, capacity, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), address != MAP_FAILED
+        else { fatalError("no memory for \(capacity) bytes") }
+        memory = UnsafeMutableRawBufferPointer(start: address, count: capacity)
+    }
 
-    deinit { memory.deallocate() }
+    deinit { munmap(memory.baseAddress, memory.count) }
 
     /// In bytes.
     var capacity: Int { memory.count }
@@ -30,10 +37,22 @@ final class PieceBuffer: @unchecked Sendable {
 
 /// Buffers to be used again: fresh memory costs more than what is done with it, because the kernel clears it first.
 final class PieceBuffers: Sendable {
-    /// 8 MiB: the pieces that are under way while a disk keeps up.
-    private static let kept = 32
+    /// 16 MiB: the pieces that are under way while a disk keeps up.
+    private static let kept = 64
 
     private let free = Mutex<[PieceBuffer]>([])
+
+    var isEmpty: Bool { free.withLock { $0.isEmpty } }
+
+    /// Gives all memory back that nobody uses.
+    func empty() {
+        let unused = free.withLock { free in
+            defer { free = [] }
+            return free
+        }
+        // Only now, without the lock, do they go.
+        withExtendedLifetime(unused) {}
+    }
 
     /// A buffer of so many bytes.
     func take(_ capacity: Int) -> PieceBuffer {

@@ -21,6 +21,7 @@ final class WriteQueue: Sendable {
         var hasStopped = false
         var drainers: [Signal] = []
         var requests: [@Sendable (Bool) -> Void] = []
+        var jobs: [@Sendable (Bool) -> Void] = []
 
         var isEmpty: Bool { head == entries.count }
 
@@ -102,6 +103,11 @@ final class WriteQueue: Sendable {
         state.withLock { $0.hasStopped = true }
         wake.send()
         if watch.isStuck { thread.abandon() } else { thread.stop() }
+        let jobs = state.withLock { state in
+            defer { state.jobs = [] }
+            return state.jobs
+        }
+        for job in jobs { job(false) }
         // Each keeps its file, and the file this.
         state.withLock { state in (state.entries, state.head) = ([], 0) }
     }
@@ -117,6 +123,7 @@ final class WriteQueue: Sendable {
             case .sleep: sleep()
             case .write(let entry): write(entry)
             case .makeRoom(let requests): answer(requests)
+            case .run(let jobs): for job in jobs { job(true) }
             }
         }
     }
@@ -131,9 +138,23 @@ final class WriteQueue: Sendable {
         if wakes { wake.send() }
     }
 
+    /// Runs `job` on the thread, between two writes, with whether the disk may be asked. False, and it is not run, after
+    /// `stop`.
+    func submit(_ job: @escaping @Sendable (Bool) -> Void) -> Bool {
+        let (isAccepted, wakes) = state.withLock { state in
+            if state.hasStopped { return (false, false) }
+            state.jobs.append(job)
+            defer { state.isSleeping = false }
+            return (true, state.isSleeping)
+        }
+        if wakes { wake.send() }
+        return isAccepted
+    }
+
     private enum Step {
         case write(Entry)
         case makeRoom([@Sendable (Bool) -> Void])
+        case run([@Sendable (Bool) -> Void])
         case sleep
         case stop
     }
@@ -143,6 +164,10 @@ final class WriteQueue: Sendable {
             if !state.requests.isEmpty {
                 defer { state.requests = [] }
                 return (.makeRoom(state.requests), [])
+            }
+            if !state.jobs.isEmpty {
+                defer { state.jobs = [] }
+                return (.run(state.jobs), [])
             }
             if let entry = state.pop() {
                 state.isWriting = true
@@ -190,8 +215,8 @@ final class WriteQueue: Sendable {
     /// - Returns: False if the thread is to end.
     private func waitsForDisk() -> Bool {
         let (hasStopped, drainers, requests) = state.withLock { state in
-            defer { (state.drainers, state.requests) = ([], []) }
-            return (state.hasStopped, state.drainers, state.requests)
+            defer { (state.drainers, state.requests, state.jobs) = ([], [], []) }
+            return (state.hasStopped, state.drainers, state.requests + state.jobs)
         }
         for request in requests { request(false) }
         for drainer in drainers { drainer.send() }

@@ -20,6 +20,8 @@ final class Download: ResultReceiver {
 
     let id: Int
     let range: Range<Int64>
+    /// Raised when a reader waits for what it brings.
+    let ticket = RequestTicket(.readAhead)
     private let owner: FetchedResult
     private let state = Mutex(State())
 

@@ -5,7 +5,7 @@ extension FetchPlan {
     /// A download this many times slower than the others lags.
     private static let lag = 4.0
     /// Less than this, in seconds, is not worth another request.
-    private static let patience = 0.5
+    private static let patience = 0.25
     /// Less than this, in bytes, is not worth another request.
     private static let leastShare: Int64 = 1 << 20
 

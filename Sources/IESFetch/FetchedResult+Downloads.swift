@@ -28,9 +28,10 @@ extension FetchedResult {
             }
             return .success(part.lowerBound)
         case .whole(let length):
-            // After If-Range a whole answer means another content (RFC 9110 section 13.1.5).
-            guard record.validator.strong == nil || range == 0..<size, length == nil || length == size,
-                isSame(answer.validator)
+            // After If-Range a whole answer means another content (RFC 9110 section 13.1.5), unless it says that it is
+            // the same: then the service knows no ranges.
+            guard record.validator.strong == nil || range == 0..<size || answer.validator.etag == record.etag,
+                length == nil || length == size, isSame(answer.validator)
             else { return .failure(.changed) }
             guard length != nil else { return .failure(.contradiction("the body has no length any more")) }
             source.rangesAreIgnored()
@@ -51,6 +52,7 @@ extension FetchedResult {
     func arrived(_ download: Int, upTo position: Int64, count: Int) -> Flow {
         let now = ContinuousClock.now
         let (effects, flow) = fetching.withLock { fetching -> (Effects?, Flow) in
+            fetching.hasArrived = true
             fetching.climb.received(Int64(count))
             fetching.lastBytes[download] = now
             guard fetching.plan.isDue(download, upTo: position) else {
@@ -125,9 +127,14 @@ extension FetchedResult {
         perform(fetching.withLock { fetching in carryOut(fetching.plan.abandon(.cancelled), &fetching) })
     }
 
-    /// Whether a download that is to bring bytes of the read has brought one after `time`.
+    /// Whether a download that is to bring bytes of the read has brought one after `time`, or was held back by the
+    /// budget until then.
     private func isServed(_ read: Int, _ fetching: Fetching, since time: ContinuousClock.Instant) -> Bool {
         fetching.lastBytes.contains { $0.value > time && fetching.plan.serves($0.key, read: read) }
+            || fetching.downloads.contains { id, download in
+                guard let held = download.ticket.lastHeldBack(at: .now), held > time else { return false }
+                return fetching.plan.serves(id, read: read)
+            }
     }
 
     /// Fails the reads whose deadline has passed; returns whether any still wait.

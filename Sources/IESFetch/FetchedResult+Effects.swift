@@ -57,6 +57,7 @@ extension FetchedResult {
             switch action {
             case .start(let id, let range):
                 let download = Download(id, range: range, of: self)
+                if fetching.plan.isAwaited(range) { download.ticket.raise(to: .reading) }
                 fetching.downloads[id] = download
                 effects.starts.append(download)
             case .stop(let id):
@@ -86,12 +87,13 @@ extension FetchedResult {
     }
 
     private func start(_ download: Download) {
-        let isWhole = fetching.withLock { $0.plan.isStream }
+        let (isWhole, isUnderWay) = fetching.withLock { ($0.plan.isStream, $0.hasArrived) }
         let request = Task {
             var failure: ServiceFailure?
             do throws(ServiceFailure) {
                 try await source.fetch(
-                    id, range: isWhole ? nil : download.range, ifRange: record.validator, into: download)
+                    id, range: isWhole ? nil : download.range, ifRange: record.validator, ticket: download.ticket,
+                    outlastsOutages: isUnderWay, into: download)
             } catch {
                 failure = error
             }

@@ -125,6 +125,7 @@ package final class FetchedResult: Sendable {
             return fetching.releaseHold()
         }
         held?.resume()
+        file.openings.add(1, ordering: .relaxed)
         return ReadStream(of: self, settings: settings)
     }
 
@@ -145,6 +146,9 @@ package final class FetchedResult: Sendable {
             let held = fetching.releaseHold()
             var effects = carryOut(fetching.plan.read(read, range: range, missing: missing), &fetching)
             effects.resumed = held
+            for (id, download) in fetching.downloads where fetching.plan.serves(id, read: read) {
+                download.ticket.raise(to: .reading)
+            }
             return effects
         }
         perform(effects)
@@ -177,6 +181,7 @@ package final class FetchedResult: Sendable {
     // MARK: Readers that leave
 
     func streamClosed(_ stream: Int) {
+        file.openings.subtract(1, ordering: .relaxed)
         let effects = fetching.withLock { fetching in
             fetching.openStreams -= 1
             fetching.forget(stream)

@@ -34,6 +34,8 @@ struct Fetching {
     var nextRead = 0
     var openStreams = 0
     var isChanged = false
+    /// The service has sent bytes of it in this run.
+    var hasArrived = false
     /// The download that is held because nobody reads yet.
     var held: Int?
     var lastFailure: FetchError?

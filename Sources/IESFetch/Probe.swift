@@ -19,6 +19,7 @@ final class Probe: ResultReceiver {
     private let id: ResultID
     private let range: Range<Int64>?
     private let fetcher: ResultFetcher
+    let ticket = RequestTicket()
     private let state = Mutex(State())
 
     /// - Parameter range: Nil where the service is known to ignore ranges.

@@ -94,7 +94,13 @@ package final class ResultFetcher: Sendable {
             return state.nextWait
         }
         let timer = Task { [settings] in
-            try await Task.sleep(for: settings.timeout)
+            var end = ContinuousClock.now + settings.timeout
+            while true {
+                try await Task.sleep(until: end)
+                let ticket = state.withLock { $0.probes[id]?.probe }?.ticket
+                guard let held = ticket?.lastHeldBack(at: .now), held + settings.timeout > end else { break }
+                end = held + settings.timeout
+            }
             expire(id, wait)
         }
         defer { timer.cancel() }
@@ -143,7 +149,7 @@ package final class ResultFetcher: Sendable {
             let request = Task {
                 var failure: ServiceFailure?
                 do throws(ServiceFailure) {
-                    try await source.fetch(id, range: range, ifRange: nil, into: probe)
+                    try await source.fetch(id, range: range, ifRange: nil, ticket: probe.ticket, into: probe)
                 } catch {
                     failure = error
                 }

@@ -21,12 +21,16 @@ final class SegmentSource: Sendable {
 
     var honoursRanges: Bool { !ignoresRanges.load(ordering: .relaxed) }
 
-    /// - Parameter range: Nil for the whole.
+    /// - Parameters:
+    ///   - range: Nil for the whole.
+    ///   - outlastsOutages: The service is known to have it, and a reader is in the middle of it.
     func fetch(
-        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, into receiver: some ResultReceiver
+        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, ticket: RequestTicket, outlastsOutages: Bool = false,
+        into receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
         let ifRange = range == nil || ifRange?.strong == nil ? nil : ifRange
         try await client.result(
-            id, range: range, ifRange: ifRange, deadline: .now + timeout, receiver: receiver)
+            id, range: range, ifRange: ifRange, ticket: ticket, outlastsOutages: outlastsOutages,
+            deadline: .now + timeout, receiver: receiver)
     }
 }

@@ -110,6 +110,7 @@ extension Errno {
         case .fileTooLarge: "EFBIG"
         case .interrupted: "EINTR"
         case .readOnlyFileSystem: "EROFS"
+        case .notDirectory: "ENOTDIR"
         default: String(rawValue)
         }
     }

@@ -109,14 +109,14 @@ extension ResultFileSystem {
     }
 
     /// The configured projects, or else those in the cache and those the service has answered for.
-    private func projects() -> Set<ProjectID> {
+    func projects() -> Set<ProjectID> {
         guard settings.projects.isEmpty else { return Set(settings.projects) }
         let cached = (try? cache.projects()) ?? []
         return answered.all.union(cached.compactMap { Names.project($0) })
     }
 
     /// The last task list, and what the cache knows besides.
-    private func results(of project: ProjectID) -> [DirectorySnapshot.Item] {
+    func results(of project: ProjectID) -> [DirectorySnapshot.Item] {
         var items: [TaskID: DirectorySnapshot.Content] = [:]
         for task in lists.tasks(of: project) where Names.task(task.taskID.rawValue) != nil {
             items[task.taskID] = .unseen(ResultID(project: project, task: task.taskID))

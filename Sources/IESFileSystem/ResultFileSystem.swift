@@ -31,6 +31,7 @@ package final class ResultFileSystem: Sendable {
     let failures: SharedFailureBook
     let answered: AnsweredProjects
     let endpoint: Endpoint
+    let health: ServiceHealth
     let moreStatus: @Sendable () -> [StatusLine]
     let logger: Logger
     let started: FileTime
@@ -51,6 +52,7 @@ package final class ResultFileSystem: Sendable {
         self.settings = settings
         self.logger = logger
         endpoint = client.endpoint
+        health = client.health
         moreStatus = status
         // Attributes that were told never change, so they are those of the mount and not of this worker.
         started =

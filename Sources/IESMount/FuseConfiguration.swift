@@ -3,11 +3,11 @@
 import SystemPackage
 
 /// What `/etc/fuse.conf` allows ordinary users, by the rules of fusermount3(1).
-struct FuseConfiguration: Hashable, Sendable {
-    static let path = "/etc/fuse.conf"
+package struct FuseConfiguration: Hashable, Sendable {
+    package static let path = "/etc/fuse.conf"
 
     /// Ordinary users may let others in.
-    var allowsOthers = false
+    package var allowsOthers = false
 
     /// Reads the text of the file: `user_allow_other` counts only on a line by itself that has its end.
     init(parsing text: [UInt8]) {
@@ -19,7 +19,7 @@ struct FuseConfiguration: Hashable, Sendable {
     }
 
     /// Without the file nothing is allowed.
-    static func current() -> FuseConfiguration {
+    package static func current() -> FuseConfiguration {
         FuseConfiguration(parsing: (try? contents(of: FilePath(Self.path))) ?? [])
     }
 }

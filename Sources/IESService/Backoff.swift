@@ -15,11 +15,16 @@ package struct Backoff: Hashable, Sendable {
     ///   - retry: 0 for the wait before the first retry.
     ///   - random: From 0 up to but not including 1.
     package func delay(beforeRetry retry: Int, random: Double) -> Duration {
+        bound(beforeRetry: retry) * min(max(random, 0), 1)
+    }
+
+    /// The longest that wait may be.
+    package func bound(beforeRetry retry: Int) -> Duration {
         var bound = base
         for _ in 0..<max(0, retry) {
             guard bound < cap else { break }
             bound *= 2
         }
-        return min(bound, cap) * min(max(random, 0), 1)
+        return min(bound, cap)
     }
 }

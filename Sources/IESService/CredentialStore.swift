@@ -12,6 +12,14 @@ package struct CredentialConfiguration: Hashable, Sendable {
     package var credentialsFile: FilePath?
     /// The section of the profile file.
     package var profile: String
+    /// The profile is meant, and nothing goes before it but the file that is named.
+    package var isProfileOnly = false
+    /// The metadata service to ask where no other place has credentials; nil: none.
+    package var metadata: Endpoint?
+    /// Of IAM, for profiles that do not name another.
+    package var identity: Endpoint?
+    /// Whether a profile may name an `http` address of IAM that is not on this machine.
+    package var allowsHTTP = false
 
     package init(tokenFile: FilePath? = nil, credentialsFile: FilePath? = nil, profile: String = "basic") {
         self.tokenFile = tokenFile
@@ -20,17 +28,24 @@ package struct CredentialConfiguration: Hashable, Sendable {
     }
 }
 
-/// The credentials of the mount, from the first source that yields any: configuration, environment, profile file.
+/// The credentials this host holds, from the first source that yields any: configuration, environment, the directory of
+/// credentials that systemd makes, profile file.
 ///
-/// A source that was named must work; the usual places may be empty. Keys that are renewed over the network (IAM, the
-/// metadata service) will be further sources at the end of `sources`; `current` will then hand out what is held.
+/// A source that was named must work; the usual places may be empty. Never asks the network: `CredentialKeeper` does.
 package final class CredentialStore: Sendable {
+    /// What there is to work with.
+    package enum Found: Hashable, Sendable {
+        case credentials(Credentials)
+        /// To be exchanged for a token.
+        case login(PasswordLogin)
+    }
+
     private struct State {
         var files: [FilePath: HeldFile] = [:]
         var source = "none yet"
     }
 
-    private let configuration: CredentialConfiguration
+    package let configuration: CredentialConfiguration
     private let environment: [String: String]
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
@@ -47,20 +62,45 @@ package final class CredentialStore: Sendable {
         self.now = now
     }
 
-    /// The credentials to use now. Looks whether a file has changed, and then reads it again; never asks the network.
-    package func current() throws(CredentialError) -> Credentials {
+    /// What to use now; nil: there is nothing in any of the usual places. Looks whether a file has changed, and then reads
+    /// it again.
+    package func found() throws(CredentialError) -> Found? {
         for source in sources {
-            guard let credentials = try credentials(from: source) else { continue }
+            guard let found = try found(in: source) else { continue }
             state.withLock { $0.source = source.description }
-            return credentials
+            return found
         }
-        throw CredentialError(
+        return nil
+    }
+
+    /// The credentials to use now, where they are not to be asked for.
+    package func current() throws(CredentialError) -> Credentials {
+        guard case .credentials(let credentials)? = try found() else { throw missing }
+        return credentials
+    }
+
+    /// There is nothing to use.
+    package var missing: CredentialError {
+        CredentialError(
             .missing,
             """
             no credentials were found: name a token_file or a credentials file, set HUAWEICLOUD_SDK_AK and \
             HUAWEICLOUD_SDK_SK or IESFS_TOKEN, or write [\(configuration.profile)] with ak and sk to \
             ~/.huaweicloud/credentials
             """)
+    }
+
+    /// Where the login is exchanged.
+    func identityEndpoint(of login: PasswordLogin) throws(CredentialError) -> Endpoint {
+        do throws(EndpointError) {
+            if let text = login.endpoint { return try Endpoint.parse(text, allowsHTTP: configuration.allowsHTTP) }
+        } catch {
+            throw CredentialError(.invalid, "iam_endpoint of profile [\(configuration.profile)]: \(error)")
+        }
+        guard let identity = configuration.identity else {
+            throw CredentialError(.invalid, "profile [\(configuration.profile)] lacks iam_endpoint")
+        }
+        return identity
     }
 
     /// Forgets what was read, so that the next use reads every file again.
@@ -72,14 +112,14 @@ package final class CredentialStore: Sendable {
     package var source: String { state.withLock { $0.source } }
 
     private enum Source: CustomStringConvertible {
-        case tokenFile(FilePath)
+        case tokenFile(FilePath, isRequired: Bool)
         case token(variable: String)
         case keys(variables: KeyVariables)
         case profile(String, FilePath, isRequired: Bool)
 
         var description: String {
             switch self {
-            case .tokenFile(let path): "token file \(path)"
+            case .tokenFile(let path, _): "token file \(path)"
             case .token(let variable): "environment (\(variable))"
             case .keys: "environment (\(KeyVariables.accessKey), \(KeyVariables.secretKey))"
             case .profile(let name, let path, _): "profile [\(name)] of \(path)"
@@ -94,13 +134,26 @@ package final class CredentialStore: Sendable {
     }
 
     private static let tokenVariable = "IESFS_TOKEN"
+    /// Where systemd puts what `LoadCredential=` names, for this service alone.
+    private static let directoryVariable = "CREDENTIALS_DIRECTORY"
+    private static let directoryToken = "iesfs.token"
+    private static let directoryProfiles = "iesfs.credentials"
 
     private var sources: [Source] {
-        if let path = configuration.tokenFile { return [.tokenFile(path)] }
+        if let path = configuration.tokenFile { return [.tokenFile(path, isRequired: true)] }
         if let path = configuration.credentialsFile {
             return [.profile(configuration.profile, path, isRequired: true)]
         }
-        var sources: [Source] = [.token(variable: Self.tokenVariable), .keys(variables: KeyVariables())]
+        var sources: [Source] =
+            configuration.isProfileOnly
+            ? [] : [.token(variable: Self.tokenVariable), .keys(variables: KeyVariables())]
+        if let directory = variable(Self.directoryVariable).map({ FilePath($0) }) {
+            if !configuration.isProfileOnly {
+                sources.append(.tokenFile(directory.appending(Self.directoryToken), isRequired: false))
+            }
+            sources.append(
+                .profile(configuration.profile, directory.appending(Self.directoryProfiles), isRequired: false))
+        }
         if let path = variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE") {
             sources.append(.profile(configuration.profile, FilePath(path), isRequired: true))
         } else if let home = variable("HOME") {
@@ -110,29 +163,29 @@ package final class CredentialStore: Sendable {
         return sources
     }
 
-    private func credentials(from source: Source) throws(CredentialError) -> Credentials? {
+    private func found(in source: Source) throws(CredentialError) -> Found? {
         switch source {
-        case .tokenFile(let path):
-            let credentials = try held(path) { (bytes) throws(CredentialError) in
-                .token(try CredentialText.token(bytes, in: path))
+        case .tokenFile(let path, let isRequired):
+            let found = try held(path) { (bytes) throws(CredentialError) in
+                .credentials(.token(try CredentialText.token(bytes, in: path)))
             }
-            guard let credentials else {
+            if found == nil, isRequired {
                 throw CredentialError(.unreadable, "the token file \(path) does not exist")
             }
-            return credentials
+            return found
         case .token(let name):
             guard let text = variable(name) else { return nil }
-            return .token(try CredentialText.token(text, in: "the variable \(name)"))
+            return .credentials(.token(try CredentialText.token(text, in: "the variable \(name)")))
         case .keys:
-            return try keysFromEnvironment()
+            return try keysFromEnvironment().map { .credentials($0) }
         case .profile(let name, let path, let isRequired):
-            let credentials = try held(path) { (bytes) throws(CredentialError) in
+            let found = try held(path) { (bytes) throws(CredentialError) in
                 try CredentialText.profile(name, bytes, in: path, isRequired: isRequired)
             }
-            if credentials == nil, isRequired {
+            if found == nil, isRequired {
                 throw CredentialError(.unreadable, "the credentials file \(path) does not exist")
             }
-            return credentials
+            return found
         }
     }
 
@@ -163,7 +216,7 @@ package final class CredentialStore: Sendable {
 /// What a file held when it was last read.
 private struct HeldFile {
     let version: SecretFile.Version
-    let credentials: Credentials?
+    let found: CredentialStore.Found?
     /// It was read so soon after it was written that a second change could bear the same times.
     let mayHaveChanged: Bool
 }
@@ -173,21 +226,35 @@ extension CredentialStore {
     private static let coarseness: Int64 = 3
 
     /// What `parse` makes of the file, done again only when the file has changed. Nil without the file.
+    ///
+    /// What a file held stays good until what it holds now can be read: it may be written in place, piece by piece.
     private func held(
-        _ path: FilePath, _ parse: ([UInt8]) throws(CredentialError) -> Credentials?
-    ) throws(CredentialError) -> Credentials? {
+        _ path: FilePath, _ parse: ([UInt8]) throws(CredentialError) -> Found?
+    ) throws(CredentialError) -> Found? {
+        let isOurs = isOfService(path)
         guard let version = try SecretFile.version(of: path) else { return nil }
         let held = state.withLock { $0.files[path] }
-        if let held, held.version == version, !held.mayHaveChanged { return held.credentials }
-        guard let contents = try SecretFile.read(path) else { return nil }
-        // A file that is being written in place is empty for a moment; what it held is good until it is not.
-        if contents.bytes.isEmpty, let held { return held.credentials }
-        let credentials = try parse(contents.bytes)
+        if let held, held.version == version, !held.mayHaveChanged { return held.found }
+        guard let contents = try SecretFile.read(path, allowingGroup: isOurs) else { return nil }
+        let found: Found?
+        do throws(CredentialError) {
+            found = try parse(contents.bytes)
+        } catch {
+            guard let held, held.found != nil else { throw error }
+            return held.found
+        }
+        if found == nil, let held, held.found != nil { return held.found }
         let age = Int64(now().timeIntervalSince1970) - contents.version.seconds
         let file = HeldFile(
-            version: contents.version, credentials: credentials,
+            version: contents.version, found: found,
             mayHaveChanged: (-Self.coarseness...Self.coarseness).contains(age))
         state.withLock { $0.files[path] = file }
-        return credentials
+        return found
+    }
+
+    /// In a directory that systemd made for this service alone, and shows it to the service's user by way of the group.
+    private func isOfService(_ path: FilePath) -> Bool {
+        guard let directory = environment[Self.directoryVariable], !directory.isEmpty else { return false }
+        return path.removingLastComponent() == FilePath(directory)
     }
 }

@@ -33,7 +33,7 @@ enum CredentialText {
     /// Nil when the profile is not there and need not be.
     static func profile(
         _ name: String, _ bytes: [UInt8], in path: FilePath, isRequired: Bool
-    ) throws(CredentialError) -> Credentials? {
+    ) throws(CredentialError) -> CredentialStore.Found? {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CredentialError(.invalid, "\(path) is not a text in UTF-8")
         }
@@ -44,16 +44,32 @@ enum CredentialText {
             throw CredentialError(.invalid, "\(path) is not a profile file: \(error.text)")
         }
         guard let accessKey = file.value("ak", in: name), let secretKey = file.value("sk", in: name) else {
+            if let login = try login(of: name, in: file, path) { return .login(login) }
             guard isRequired || file.profiles.contains(name) else { return nil }
             let missing =
-                file.profiles.contains(name) ? "profile [\(name)] lacks ak or sk" : "there is no profile [\(name)]"
+                file.profiles.contains(name)
+                ? "profile [\(name)] lacks ak or sk, or user_name, password and domain_name"
+                : "there is no profile [\(name)]"
             throw CredentialError(.invalid, "\(missing) in \(path)")
         }
         let securityToken = file.value("security_token", in: name)
-        return .keys(
-            try accessKey.reveal { (text) throws(CredentialError) in
-                try keys(text, secretKey, securityToken, in: "profile [\(name)] of \(path)")
-            })
+        return .credentials(
+            .keys(
+                try accessKey.reveal { (text) throws(CredentialError) in
+                    try keys(text, secretKey, securityToken, in: "profile [\(name)] of \(path)")
+                }))
+    }
+
+    /// Nil unless the profile has all three parts of a login.
+    private static func login(
+        of name: String, in file: ProfileFile, _ path: FilePath
+    ) throws(CredentialError) -> PasswordLogin? {
+        guard let user = file.value("user_name", in: name), let password = file.value("password", in: name),
+            let domain = file.value("domain_name", in: name)
+        else { return nil }
+        return PasswordLogin(
+            user: user.reveal { $0 }, password: password, domain: domain.reveal { $0 },
+            endpoint: file.value("iam_endpoint", in: name)?.reveal { $0 })
     }
 
     /// One or more visible ASCII characters.

@@ -40,9 +40,15 @@ package struct CredentialError: Error, Hashable, Sendable, CustomStringConvertib
         case exposed
         /// The source is there but its content is not usable.
         case invalid
+        /// Who issues them does not do so now; it may later.
+        case unavailable
+        /// Who issues them refuses: with the same request it would again.
+        case refused
     }
 
     package let kind: Kind
+    /// Asking again soon would do harm: a wrong password locks its user.
+    var isFinal: Bool { kind == .refused }
     /// One sentence for the reader: what is wrong and what mends it.
     package let description: String
 

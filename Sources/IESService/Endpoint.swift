@@ -59,7 +59,7 @@ extension Endpoint {
     }
 
     /// Like `cn-north-4`: words of letters joined by hyphens, a number at the end.
-    static func isRegion(_ source: String) -> Bool {
+    package static func isRegion(_ source: String) -> Bool {
         let words = source.split(separator: "-", omittingEmptySubsequences: false)
         guard words.count >= 3, let last = words.last, DecimalDigits.areAll(last) else { return false }
         return words.dropLast().allSatisfy { word in

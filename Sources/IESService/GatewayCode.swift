@@ -22,14 +22,30 @@ extension ServiceError {
         }
     }
 
+    /// Who asks is not who they say, or cannot be known: not what they may do.
+    var refusesAuthentication: Bool {
+        status == 401 || gatewayDigits.map { ["0301", "0303", "0305", "0307", "0311"].contains($0) } ?? false
+    }
+
+    /// Documented for a name that these credentials may not see, and for credentials that are no good.
+    var deniesName: Bool { !refusesAuthentication && code == "MSS.000000004" }
+
+    /// Only who was let in is told so.
+    var provesCredentials: Bool {
+        (400...499).contains(status) && ![401, 403, 408].contains(status) && !isThrottling && gatewayDigits == nil
+    }
+
     /// The signature was not accepted, which a wrong clock leads to as well as a wrong key.
     var mayBeSkew: Bool {
         if let digits = gatewayDigits { return ["0301", "0303", "0305"].contains(digits) }
         return status == 401 || code == "MSS.000000004" || code == "MSS.00000001"
     }
 
+    /// Too many requests were made.
+    var isThrottling: Bool { status == 429 || gatewayDigits == "0308" }
+
     /// A try later may go better.
     var isPassing: Bool {
-        status == 408 || status == 429 || (500...599).contains(status) || gatewayDigits == "0308"
+        status == 408 || isThrottling || (500...599).contains(status)
     }
 }

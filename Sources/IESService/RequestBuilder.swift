@@ -9,7 +9,7 @@ extension HTTPField.Name {
     static let projectID = known("X-Project-Id")
     static let sdkDate = known("X-Sdk-Date")
 
-    private static func known(_ name: String) -> HTTPField.Name {
+    static func known(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no name of a field") }
         return name
     }

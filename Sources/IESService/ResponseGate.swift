@@ -79,11 +79,14 @@ final class ResponseGate: ResponseReceiver {
 
     let purpose: Purpose
     let now: @Sendable () -> Date
+    private let onAnswer: @Sendable () -> Void
     let state = Mutex(State())
 
-    init(_ purpose: Purpose, now: @escaping @Sendable () -> Date) {
+    /// - Parameter onAnswer: Called when the answer is known to be one, which may be long before its last byte.
+    init(_ purpose: Purpose, now: @escaping @Sendable () -> Date, onAnswer: @escaping @Sendable () -> Void = {}) {
         self.purpose = purpose
         self.now = now
+        self.onAnswer = onAnswer
     }
 
     /// The call's deadline has come. False: too late, the receiver has its answer already.
@@ -162,12 +165,14 @@ final class ResponseGate: ResponseReceiver {
 
     /// From here on the call has its answer: the deadline no longer ends it.
     private func markAnswered(_ phase: Phase) -> Bool {
-        state.withLock { state in
+        let isInTime = state.withLock { state in
             guard !state.isExpired else { return false }
             state.isAnswered = true
             state.phase = phase
             return true
         }
+        if isInTime { onAnswer() }
+        return isInTime
     }
 
     private func tell(_ answer: ResultAnswer, _ transfer: any Transfer, then phase: Phase) -> Flow {

@@ -49,24 +49,29 @@ package enum SecretFile {
     }
 
     /// Nil without a file of that name. Refuses what is not a regular file, and what others can read or write.
-    package static func read(_ path: FilePath) throws(CredentialError) -> Contents? {
+    ///
+    /// - Parameter allowingGroup: The file's group may read it.
+    package static func read(_ path: FilePath, allowingGroup: Bool = false) throws(CredentialError) -> Contents? {
         let contents: Result<Contents?, CredentialError>
         do {
             // Not to wait for a writer when the path is a named pipe.
             let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
-            contents = try file.closeAfter { try read(file, path) }
+            contents = try file.closeAfter { try read(file, path, allowingGroup) }
         } catch {
             contents = isAbsence(error) ? .success(nil) : .failure(unreadable(path, error))
         }
         return try contents.get()
     }
 
-    private static func read(_ file: FileDescriptor, _ path: FilePath) throws -> Result<Contents?, CredentialError> {
+    private static func read(
+        _ file: FileDescriptor, _ path: FilePath, _ allowsGroup: Bool
+    ) throws -> Result<Contents?, CredentialError> {
         let status = try file.stat()
         guard status.type == .regular else {
             return .failure(CredentialError(.unreadable, "\(path) is not a regular file, so no secret is read from it"))
         }
-        guard status.permissions.isDisjoint(with: othersCanUse) else { return .failure(exposed(path)) }
+        let refused = allowsGroup ? othersCanUse.subtracting(.groupRead) : othersCanUse
+        guard status.permissions.isDisjoint(with: refused) else { return .failure(exposed(path)) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16384)
         while true {

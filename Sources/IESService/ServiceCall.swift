@@ -16,10 +16,13 @@ struct ServiceCall: Sendable {
     let requiresHTTP1: Bool
     /// At most this many, whatever the settings say.
     let retryLimit: Int
+    /// While the endpoint is lost it is tried again until the deadline, however often that is.
+    let outlastsOutages: Bool
 
     private init(
         project: ProjectID?, path: [String], query: [(name: String, value: String)] = [], fields: HTTPFields = [:],
-        isSigned: Bool = true, followsRedirects: Bool = true, requiresHTTP1: Bool = false, retryLimit: Int = .max
+        isSigned: Bool = true, followsRedirects: Bool = true, requiresHTTP1: Bool = false, retryLimit: Int = .max,
+        outlastsOutages: Bool = false
     ) {
         self.project = project
         self.path = "/" + path.map { PercentEncoding.encode($0) }.joined(separator: "/")
@@ -29,6 +32,7 @@ struct ServiceCall: Sendable {
         self.followsRedirects = followsRedirects
         self.requiresHTTP1 = requiresHTTP1
         self.retryLimit = retryLimit
+        self.outlastsOutages = outlastsOutages
     }
 
     /// Path and query as they are sent, and signed.
@@ -41,7 +45,8 @@ struct ServiceCall: Sendable {
 
     /// `GET …/ies/result/{id}`
     static func result(
-        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, revalidating: Validator?
+        _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, revalidating: Validator?,
+        outlastsOutages: Bool = false
     ) -> ServiceCall {
         var fields = HTTPFields()
         if let range {
@@ -53,7 +58,7 @@ struct ServiceCall: Sendable {
         if let date = revalidating?.lastModified { fields[.ifModifiedSince] = date }
         return ServiceCall(
             project: id.project, path: ["v2", id.project.rawValue, "ies", "result", id.task.rawValue], fields: fields,
-            requiresHTTP1: true)
+            requiresHTTP1: true, outlastsOutages: outlastsOutages)
     }
 
     /// `GET …/ies/task`
@@ -63,6 +68,11 @@ struct ServiceCall: Sendable {
         if let limit = request.limit { query.append(("limit", String(limit))) }
         return ServiceCall(
             project: project, path: ["v2", project.rawValue, "ies", "task"], query: query, retryLimit: retryLimit)
+    }
+
+    /// `GET /v3/projects`, of IAM.
+    static func projects(named name: String) -> ServiceCall {
+        ServiceCall(project: nil, path: ["v3", "projects"], query: [("name", name)])
     }
 
     /// `GET /`, without credentials: whether anything answers there.

@@ -2,6 +2,17 @@
 
 package import Logging
 
+/// Where the calls of one project go and as whom, where that is not as for all others.
+package struct ProjectRoute: Sendable {
+    package var endpoint: Endpoint?
+    package var credentials: CredentialStore?
+
+    package init(endpoint: Endpoint? = nil, credentials: CredentialStore? = nil) {
+        self.endpoint = endpoint
+        self.credentials = credentials
+    }
+}
+
 /// The calls of the service that a mount needs.
 ///
 /// Every attempt is signed anew. Nothing that authenticates goes anywhere but to `endpoint`.
@@ -10,20 +21,67 @@ package final class ServiceClient: Sendable {
     private static let pageLimit = 16 << 20
 
     package let endpoint: Endpoint
+    /// Whether the service can be reached.
+    package let health = ServiceHealth()
     private let driver: CallDriver
+    private let routes: [ProjectID: CallDriver]
+    private let keepers: [CredentialKeeper]
 
+    /// - Parameter routes: Of projects that are elsewhere, or whose credentials are others. Latches and renewals are one
+    ///   for each store of credentials.
     package init(
         endpoint: Endpoint, transport: any Transport, credentials: CredentialStore,
-        settings: ServiceSettings = ServiceSettings(), logger: Logger? = nil
+        routes: [ProjectID: ProjectRoute] = [:], settings: ServiceSettings = ServiceSettings(), logger: Logger? = nil
     ) {
         self.endpoint = endpoint
-        driver = CallDriver(
-            endpoint: endpoint, transport: transport, credentials: credentials, settings: settings, logger: logger)
+        let (budgets, breakers) = (RequestBudgets(settings), Breakers(settings))
+        var keepers: [ObjectIdentifier: CredentialKeeper] = [:]
+        var ordered: [CredentialKeeper] = []
+        func driver(_ endpoint: Endpoint, _ store: CredentialStore) -> CallDriver {
+            let known = keepers[ObjectIdentifier(store)]
+            let keeper =
+                known ?? CredentialKeeper(store, transport: transport, settings: settings, logger: logger)
+            if known == nil {
+                keepers[ObjectIdentifier(store)] = keeper
+                ordered.append(keeper)
+            }
+            return CallDriver(
+                endpoint: endpoint, transport: transport, credentials: keeper, settings: settings, budgets: budgets,
+                breakers: breakers, logger: logger)
+        }
+        self.driver = driver(endpoint, credentials)
+        self.routes = routes.mapValues { driver($0.endpoint ?? endpoint, $0.credentials ?? credentials) }
+        self.keepers = ordered
     }
+
+    /// Where calls of the project go; nil: those of no project.
+    package func endpoint(of project: ProjectID?) -> Endpoint { driver(of: project).endpoint }
+
+    /// Reads all that holds credentials again, and tries again what was refused.
+    package func reloadCredentials() {
+        for keeper in keepers { keeper.reload() }
+    }
+
+    /// Where the credentials last came from, those of the mount first; never a secret.
+    package var credentialSources: [String] { keepers.map(\.summary) }
+
+    /// Where those for the project last came from, and until when they hold; nil: those for no project.
+    package func credentialSource(of project: ProjectID? = nil) -> String {
+        driver(of: project).credentials.summary
+    }
+
+    /// Whether there are credentials to make calls with; who issues them is asked, the service is not.
+    package func checkCredentials(
+        of project: ProjectID? = nil, deadline: ContinuousClock.Instant
+    ) async throws(CredentialError) {
+        try await driver(of: project).credentials.check(project, deadline: deadline)
+    }
+
+    private func driver(of project: ProjectID?) -> CallDriver { project.flatMap { routes[$0] } ?? driver }
 
     /// The URL of a result, as answers and refusals show it.
     package func url(of id: ResultID) -> String {
-        url(of: ServiceCall.result(id, range: nil, ifRange: nil, revalidating: nil))
+        driver(of: id.project).url(of: ServiceCall.result(id, range: nil, ifRange: nil, revalidating: nil))
     }
 
     /// One `GET …/ies/result/{id}`: tells `receiver` the answer, then the bytes.
@@ -35,14 +93,20 @@ package final class ServiceClient: Sendable {
     ///   - range: Not empty. What comes is exactly this, cut at the end of the result, or the whole result.
     ///   - ifRange: Has the service send the whole result when it is not this one any more; used if it is strong.
     ///   - revalidating: Has the service answer `.notModified` when the result is still this one.
+    ///   - ticket: How urgent it is. Time for which the project's budget holds it back does not count.
+    ///   - outlastsOutages: Tries again until the deadline, however often that is, while no connection can be made.
     ///   - deadline: For the answer; afterwards `ServiceSettings.timeout` without a byte ends the call.
     package func result(
         _ id: ResultID, range: Range<Int64>? = nil, ifRange: Validator? = nil, revalidating: Validator? = nil,
-        deadline: ContinuousClock.Instant, receiver: some ResultReceiver
+        ticket: RequestTicket = RequestTicket(), outlastsOutages: Bool = false, deadline: ContinuousClock.Instant,
+        receiver: some ResultReceiver
     ) async throws(ServiceFailure) {
-        let call = ServiceCall.result(id, range: range, ifRange: ifRange, revalidating: revalidating)
-        let question = ResultQuestion(url: url(of: call), range: range, isConditional: call.isConditional)
-        switch try await driver.perform(call, .result(receiver, question), deadline: deadline) {
+        let call = ServiceCall.result(
+            id, range: range, ifRange: ifRange, revalidating: revalidating, outlastsOutages: outlastsOutages)
+        let driver = driver(of: id.project)
+        let question = ResultQuestion(url: driver.url(of: call), range: range, isConditional: call.isConditional)
+        let noting = HealthNotingReceiver(receiver, health)
+        switch try await perform(call, .result(noting, question), by: driver, ticket: ticket, deadline: deadline) {
         case .delivered, .document: return
         case .held(let answer, let bytes):
             do throws(TransportError) {
@@ -86,10 +150,16 @@ package final class ServiceClient: Sendable {
     package func check(
         project: ProjectID? = nil, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) {
-        try driver.checkCredentials()
+        let driver = driver(of: project)
+        do throws(CredentialError) {
+            try await checkCredentials(of: project, deadline: deadline)
+        } catch {
+            throw .credentials(error)
+        }
         let call = project.map { ServiceCall.tasks(of: $0, .init(offset: 0, limit: 1), retryLimit: 0) } ?? .greeting
         do throws(ServiceFailure) {
-            _ = try await driver.perform(call, .document(limit: Self.pageLimit, url: url(of: call)), deadline: deadline)
+            _ = try await perform(
+                call, .document(limit: Self.pageLimit, url: driver.url(of: call)), by: driver, deadline: deadline)
         } catch .refused(let error) {
             guard call.isSigned, error.refusesCredentials else { return }
             throw .refused(error)
@@ -98,16 +168,29 @@ package final class ServiceClient: Sendable {
         }
     }
 
-    private func url(of call: ServiceCall) -> String {
-        "\(endpoint)\(call.path)"
+    /// Every call goes through here, so that one place knows how they end.
+    private func perform(
+        _ call: ServiceCall, _ purpose: ResponseGate.Purpose, by driver: CallDriver,
+        ticket: RequestTicket = RequestTicket(),
+        deadline: ContinuousClock.Instant
+    ) async throws(ServiceFailure) -> CallDriver.Success {
+        do throws(ServiceFailure) {
+            let outcome = try await driver.perform(call, purpose, ticket: ticket, deadline: deadline)
+            health.answered()
+            return outcome
+        } catch {
+            health.failed(error)
+            throw error
+        }
     }
 
     private func page(
         _ request: TaskPaging.Request, of project: ProjectID, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) -> (page: TaskPage, size: Int) {
         let call = ServiceCall.tasks(of: project, request)
-        let purpose = ResponseGate.Purpose.document(limit: Self.pageLimit, url: url(of: call))
-        guard case .document(let bytes) = try await driver.perform(call, purpose, deadline: deadline) else {
+        let driver = driver(of: project)
+        let purpose = ResponseGate.Purpose.document(limit: Self.pageLimit, url: driver.url(of: call))
+        guard case .document(let bytes) = try await perform(call, purpose, by: driver, deadline: deadline) else {
             throw .malformed("The service's task list is not a document.")
         }
         let reading = JSONText.read(bytes)
@@ -116,6 +199,11 @@ package final class ServiceClient: Sendable {
         }
         return (page, bytes.count)
     }
+}
+
+extension CallDriver {
+    /// What is asked for, as answers and refusals show it.
+    func url(of call: ServiceCall) -> String { "\(endpoint)\(call.path)" }
 }
 
 extension ServiceFailure {

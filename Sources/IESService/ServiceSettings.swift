@@ -10,6 +10,8 @@ package struct ServiceSettings: Sendable {
     package var connectTimeout: Duration = .seconds(10)
     /// How often a call is tried again after a passing failure.
     package var retries = 5
+    /// The budget of each project; nil: none.
+    package var rate: RequestRate?
     package var userAgent = "iesfs"
 
     /// The wall clock: what is signed, and what a `Date` is compared with.
@@ -20,6 +22,10 @@ package struct ServiceSettings: Sendable {
     package var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     /// Waits for a deadline; throws when the task is cancelled.
     package var alarm: @Sendable (ContinuousClock.Instant) async throws -> Void = {
+        try await Task.sleep(until: $0, clock: .continuous)
+    }
+    /// Waits until a request's turn may have come; throws when the task is cancelled.
+    package var turn: @Sendable (ContinuousClock.Instant) async throws -> Void = {
         try await Task.sleep(until: $0, clock: .continuous)
     }
     /// A number from 0 up to but not including 1.

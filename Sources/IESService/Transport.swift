@@ -55,6 +55,8 @@ package struct TransportRequest: Sendable, CustomStringConvertible {
     package var body: [UInt8]
     /// HTTP/1.1 only: parallel ranges of a result need connections of their own.
     package var requiresHTTP1: Bool
+    /// Goes straight to the host, whatever proxy is set or in the environment.
+    package var avoidsProxy = false
     /// The longest wait for a connection, name resolution and TLS included.
     package var connectTimeout: Duration
     /// The longest time without a byte from the network, counted from the start of the request.

@@ -47,6 +47,9 @@ extension Behaviour {
         if let value = try line.duration("window") { signatureWindow = value }
         if let value = try line.boolean("project-id") { requiresProjectID = value }
         if let value = try line.boolean("locks-keys") { locksKeys = value }
+        if let value = try line.choice("metadata-tokens", of: MetadataTokens.self) { metadataTokens = value }
+        if let value = try line.boolean("agency") { hasAgency = value }
+        if let value = try line.duration("key-lifetime") { keyLifetime = value }
         if let value = try line.duration("clock-skew") { clockSkew = value }
         if let value = try line.choice("errors", of: Refusal.Shape.self) { errorShape = value }
         if let value = try line.boolean("request-id") { sendsRequestID = value }

@@ -31,6 +31,16 @@ package struct Behaviour: Sendable, Hashable {
         case looping
     }
 
+    /// The token step of the metadata service.
+    package enum MetadataTokens: String, Sendable, CaseIterable {
+        /// Given, and keys are given without one too.
+        case optional
+        /// Nothing is given without one.
+        case required
+        /// There is no such step.
+        case absent
+    }
+
     package enum Redirects: Sendable, Hashable {
         case none
         /// The result call answers 302 to a signed link at the same authority.
@@ -77,6 +87,13 @@ package struct Behaviour: Sendable, Hashable {
     package var requiresProjectID = true
     /// Whether five wrong signatures in a row refuse the access key for five minutes.
     package var locksKeys = true
+
+    package var metadataTokens = MetadataTokens.optional
+    /// Whether the server has an agency: without one the metadata service has no keys.
+    package var hasAgency = true
+    /// Of each pair of keys from the metadata service; a new pair is there ten minutes before the end, or after half the
+    /// time where that is sooner.
+    package var keyLifetime = Duration.seconds(3600)
 
     /// Before each answer.
     package var latency = Duration.zero

@@ -140,6 +140,8 @@ package enum Operation: String, Sendable, Hashable, CaseIterable {
     /// A result's signed link, where results are answered with redirects.
     case link
     case list, detail, token
+    /// IAM's list of projects, and the two steps of a cloud server's metadata service.
+    case projects, metadataToken = "metadata-token", metadataKeys = "metadata-keys"
     case other
 }
 

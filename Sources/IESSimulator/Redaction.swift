@@ -12,7 +12,8 @@ enum Redaction {
                     part.contains("SignedHeaders=") ? String(part) : String(part.prefix { $0 != "=" }) + "=" + mark
                 }
                 .joined(separator: ",")
-        case "authorization", "x-auth-token", "x-subject-token", "x-security-token", "cookie", "proxy-authorization":
+        case "authorization", "x-auth-token", "x-subject-token", "x-security-token", "x-metadata-token", "cookie",
+            "proxy-authorization":
             mark
         default: field.text
         }

@@ -53,6 +53,18 @@ struct Accounts: Sendable {
     var domain = SimulatedAccount.domain
     var tokenLifetime = Duration.seconds(24 * 3600)
     var issued = 0
+    /// The pairs the metadata service has given, the newest last.
+    var served: [ServedKeys] = []
+    var metadataTokens: Set<String> = []
+
+    struct ServedKeys: Sendable {
+        let access: String
+        let secret: String
+        let securityToken: String
+        let expires: Date
+        /// When the next pair is there.
+        let successor: Date
+    }
 
     init(accessKey: String, secretKey: String, token: String, project: ProjectID) {
         keys = [accessKey: Key(secret: secretKey)]

@@ -59,6 +59,9 @@ extension SimulatedService {
             case ("GET", 4) where isAPI && pieces[3] == "task": .list
             case ("GET", 3) where isLink: .link
             case ("POST", 3) where pieces == ["v3", "auth", "tokens"]: .token
+            case ("GET", 2) where pieces == ["v3", "projects"]: .projects
+            case ("PUT", 4) where pieces == ["meta-data", "latest", "api", "token"]: .metadataToken
+            case ("GET", 3) where pieces == ["openstack", "latest", "securitykey"]: .metadataKeys
             default: .other
             }
         let identifier = isLink ? pieces[2] : isAPI && pieces.count == 5 ? pieces[4] : nil
@@ -77,6 +80,7 @@ extension SimulatedService {
     private func credentials(of call: Call) -> Verdict {
         switch call.operation {
         case .token: .accepted("password")
+        case .metadataToken, .metadataKeys: .accepted("none")
         case .link: authenticateLink(call)
         default: authenticate(call.request, project: call.project)
         }
@@ -84,7 +88,7 @@ extension SimulatedService {
 
     private func regular(_ call: Call, verdict: Verdict) -> SimulatedResponse {
         let isAdmitted = state.withLock { $0.throttle.admits(at: call.time, limit: call.behaviour.callsPerSecond) }
-        guard isAdmitted || call.operation == .link else {
+        guard isAdmitted || [.link, .metadataToken, .metadataKeys].contains(call.operation) else {
             return throttled(status: 429, call.behaviour.retryAfter, call)
         }
         guard call.operation != .other else {
@@ -94,7 +98,13 @@ extension SimulatedService {
                     message: "The API does not exist or has not been published in the environment"), call)
         }
         if let refusal = verdict.refusal { return refuse(refusal, call) }
-        if call.operation == .token { return tokenAnswer(call) }
+        switch call.operation {
+        case .token: return tokenAnswer(call)
+        case .projects: return projectsAnswer(call)
+        case .metadataToken: return metadataTokenAnswer(call)
+        case .metadataKeys: return metadataKeysAnswer(call)
+        default: break
+        }
         guard let project = call.project, state.withLock({ $0.projects.contains(project) }) else {
             return refuse(Refusal(code: "MSS.00010009", message: "URL中的租户与Token中的租户不一致"), call)
         }
@@ -102,7 +112,7 @@ extension SimulatedService {
         case .result, .link: resultAnswer(call, project: project)
         case .list: listAnswer(call, project: project)
         case .detail: detailAnswer(call, project: project)
-        case .token, .other: refuse(call.behaviour.unknown, call)
+        default: refuse(call.behaviour.unknown, call)
         }
     }
 

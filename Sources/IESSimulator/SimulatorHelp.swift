@@ -6,7 +6,8 @@ package enum SimulatorHelp {
         Faults, one a line: [id=TASK|*] fault=NAME[:ARGUMENT] [times=N|ever] [after=N] [on=OPERATION]
           A value, or part of it, may be in double quotes, with \\" and \\\\ inside: fault=etag:"\\"v2\\""
           times    how many calls go wrong (1 by default); after: how many good ones come first
-          on       result, link, list, detail, token, other (any by default)
+          on       result, link, list, detail, token, projects, metadata-token, metadata-keys, other
+                   (any by default)
         answered instead:
           status:N                     that status; 204 and 304 bare, 416 with the size, others a documented error
           refuse [status=N] [code=C] [message="..."] [shape=S]
@@ -37,6 +38,7 @@ package enum SimulatorHelp {
           paging=record-offset|page-index|ignored|looping  page-size=10  count-error=0  numbers=yes|no
           latency=0s  speed=0 (bytes a second)  rate=0 (calls a second)  retry-after=none|SECONDS|date:T
           authenticates=yes|no  window=15m  project-id=yes|no  locks-keys=yes|no  clock-skew=0s
+          metadata-tokens=optional|required|absent  agency=yes|no  key-lifetime=1h
           errors=documented|...  request-id=yes|no  unknown=MSS.10001004
 
         """

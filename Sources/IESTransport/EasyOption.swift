@@ -32,6 +32,7 @@ extension EasyOption<Int> {
 
 extension EasyOption<Bool> {
     static var allowsHTTP09: Self { .init(CURLOPT_HTTP09_ALLOWED) }
+    static var connectsAnew: Self { .init(CURLOPT_FRESH_CONNECT) }
     static var decodesContent: Self { .init(CURLOPT_HTTP_CONTENT_DECODING) }
     static var decodesTransfer: Self { .init(CURLOPT_HTTP_TRANSFER_DECODING) }
     static var disallowsUserInURL: Self { .init(CURLOPT_DISALLOW_USERNAME_IN_URL) }

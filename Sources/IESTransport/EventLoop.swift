@@ -27,7 +27,12 @@ final class EventLoop {
             multi.perform()
             while let (handle, code) = multi.nextEnded() {
                 guard let exchange = exchanges[handle] else { continue }
-                end(exchange, exchange.outcome(of: code))
+                if let order = exchange.isSpoilt(code) ? exchange.order : nil {
+                    release(exchange)
+                    begin(order, onNewConnection: true)
+                } else {
+                    end(exchange, exchange.outcome(of: code))
+                }
             }
             let now = ContinuousClock.now
             var earliest: ContinuousClock.Instant?
@@ -41,8 +46,10 @@ final class EventLoop {
                     earliest = min(earliest ?? end, end)
                 }
             }
-            // Where bytes came, more will have come meanwhile: asking the socket is cheaper than asking poll first.
-            if !hasProgress { multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now)) }
+            // Where bytes came, more will have come meanwhile: asking the socket is cheaper than asking poll first. And a
+            // wake-up may have stood for messages and the closing: there is none to come after that.
+            guard !hasProgress, inbox.isOpen else { continue }
+            multi.wait(milliseconds: Self.milliseconds(until: earliest, from: now))
         }
         for exchange in exchanges.values { end(exchange, .failure(.cancelled)) }
     }
@@ -64,7 +71,7 @@ final class EventLoop {
         }
     }
 
-    private func begin(_ order: ExchangeOrder) {
+    private func begin(_ order: ExchangeOrder, onNewConnection: Bool = false) {
         // Ended before it began.
         guard order.control.ending == .none else {
             order.continuation.resume(returning: .failure(order.control.ending == .stopped ? .stopped : .cancelled))
@@ -72,7 +79,8 @@ final class EventLoop {
         }
         let slot = freeSlots.popLast() ?? EasySlot()
         do throws(TransportError) {
-            let exchange = try Exchange(order, slot: slot, settings: settings)
+            let exchange = try Exchange(
+                order, slot: slot, settings: settings, onNewConnection: onNewConnection)
             exchanges[slot.handle.pointer] = exchange
             multi.add(slot.handle)
         } catch {
@@ -81,6 +89,12 @@ final class EventLoop {
     }
 
     private func end(_ exchange: Exchange, _ result: Result<Void, TransportError>) {
+        release(exchange)
+        exchange.finish(result)
+    }
+
+    /// Takes the exchange out, so that libcurl knows it no more.
+    private func release(_ exchange: Exchange) {
         multi.remove(exchange.slot.handle)
         exchanges[exchange.slot.handle.pointer] = nil
         // libcurl never clears the errno of a handle: one that has it is not used again.
@@ -89,7 +103,6 @@ final class EventLoop {
             exchange.slot.handle.reset()
             freeSlots.append(exchange.slot)
         }
-        exchange.finish(result)
     }
 
     private func find(_ control: ExchangeControl) -> Exchange? {

@@ -10,7 +10,7 @@ final class Exchange {
     let slot: EasySlot
     private(set) var deadlines: Deadlines
 
-    private let order: ExchangeOrder
+    let order: ExchangeOrder
     private let fields: FieldList
     private var reader = HeadReader()
     private var bodyEnd: BodyEnd?
@@ -24,7 +24,9 @@ final class Exchange {
 
     /// - Parameter slot: Its handle gets every option, and this exchange as context of its callbacks: the event loop
     ///   keeps the exchange until the handle is out of the multi handle.
-    init(_ order: ExchangeOrder, slot: EasySlot, settings: CurlSettings) throws(TransportError) {
+    init(
+        _ order: ExchangeOrder, slot: EasySlot, settings: CurlSettings, onNewConnection: Bool = false
+    ) throws(TransportError) {
         self.order = order
         self.slot = slot
         control = order.control
@@ -32,6 +34,7 @@ final class Exchange {
             connectTimeout: order.request.connectTimeout, stallTimeout: order.request.stallTimeout, start: order.start)
         fields = try RequestOptions(settings: settings, request: order.request).apply(to: slot.handle)
         do throws(CurlFailure) {
+            if onNewConnection { try slot.handle.set(.connectsAnew, true) }
             try slot.handle.setCallbacks(
                 Unmanaged.passUnretained(self).toOpaque(),
                 ready: { context, _, _, _, _ in Exchange.from(context).connected() },
@@ -162,6 +165,16 @@ final class Exchange {
         return hasNewBytes
     }
 
+    /// The response had no status line because the connection still held bytes of an exchange before. Nothing of it was
+    /// believed, so that what changes nothing can be asked again over a new connection.
+    func isSpoilt(_ code: CURLcode) -> Bool {
+        let head = order.request.head
+        return code == CURLE_UNSUPPORTED_PROTOCOL && deadlines.phase == .response && isOnReusedConnection
+            && (head.method == .get || head.method == .head) && order.request.body.isEmpty && control.ending == .none
+    }
+
+    private var isOnReusedConnection: Bool { slot.handle.get(CURLINFO_NUM_CONNECTS) == 0 }
+
     /// What libcurl's result means with all that is known here.
     func outcome(of code: CURLcode) -> Result<Void, TransportError> {
         if let verdict { return .failure(verdict) }
@@ -174,7 +187,7 @@ final class Exchange {
         let head = order.request.head
         let circumstances = TransportError.Circumstances(
             authority: head.authority ?? "", isSecure: head.scheme == "https", phase: deadlines.phase,
-            received: received)
+            received: received, isReused: isOnReusedConnection)
         return .failure(TransportError(slot.handle.failure(code), in: circumstances))
     }
 

@@ -34,6 +34,9 @@ final class Inbox: Sendable {
         return isOpen
     }
 
+    /// Whether it takes messages, and so wakes the loop again.
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
     /// What has come since the last call; nil when it is closed and empty.
     func drain() -> [Message]? {
         state.withLock { state in

@@ -53,7 +53,8 @@ struct RequestOptions {
         // Our own deadline ends the exchange; libcurl is told so that it shares the time among several addresses.
         let connect = min(request.connectTimeout, request.stallTimeout)
         try handle.set(.connectMilliseconds, max(1, Int(clamping: Int64(connect / .milliseconds(1)))))
-        if let proxy = settings.proxy { try handle.set(.proxy, proxy) }
+        // An empty text: none, not even that of the environment.
+        if let proxy = request.avoidsProxy ? "" : settings.proxy { try handle.set(.proxy, proxy) }
         if let file = settings.caFile {
             try handle.set(.caFile, file.string)
             try handle.set(.proxyCAFile, file.string)

@@ -13,6 +13,8 @@ extension TransportError {
         var phase: Phase
         /// Bytes of the body the receiver has taken.
         var received: Int64
+        /// The connection had carried another exchange before.
+        var isReused = false
 
         /// The authority without a port; names only, since addresses need no resolving.
         var host: String { String(authority.prefix { $0 != ":" }) }
@@ -42,6 +44,9 @@ extension TransportError {
             self = .connectionReset("\(peer) gave up the stream: \(failure.text)")
         case CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2, CURLE_TOO_MANY_REDIRECTS, CURLE_BAD_CONTENT_ENCODING:
             self = .malformedResponse(failure.text)
+        // Bytes after the end of the last response come to light as the start of this one, which was not read at all.
+        case CURLE_UNSUPPORTED_PROTOCOL where circumstances.phase == .response && circumstances.isReused:
+            self = .connectionReset("\(peer) had sent more than its last response")
         // What libcurl answers to a status line it does not know (HTTP/0.9 included).
         case CURLE_UNSUPPORTED_PROTOCOL where circumstances.phase != .connect:
             self = .malformedResponse("the response has no valid status line")

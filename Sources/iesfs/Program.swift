@@ -15,18 +15,20 @@ struct Program: ParsableCommand {
             A result is the file MOUNTPOINT/<project_id>/<task_id>. It is downloaded as it is read, and kept in a \
             cache on the local disk.
 
-            Exit status: 0 if it worked, 1 if not, 64 if the command line or the configuration is wrong.
+            Exit status: 0 if it worked, 1 if not, 64 if the command line or the configuration is wrong, 130 after Ctrl-C.
 
             Examples:
               iesfs mount cn-north-4 /mnt/ies
               iesfs mount cn-north-4 /mnt/ies -o allow_other,cache_size=50G
+              iesfs prefetch /mnt/ies/PROJECT/TASK
               iesfs unmount /mnt/ies
+              iesfs doctor cn-north-4
               iesfs simulate
             """,
         version: version,
         subcommands: [
-            MountCommand.self, UnmountCommand.self, StatusCommand.self, UpgradeCommand.self, SimulateCommand.self,
-            WorkerCommand.self,
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, UpgradeCommand.self, PrefetchCommand.self,
+            EvictCommand.self, CacheCommand.self, DoctorCommand.self, SimulateCommand.self, WorkerCommand.self,
         ])
 
     static func main() {

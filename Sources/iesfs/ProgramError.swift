@@ -18,6 +18,8 @@ enum ExitStatus: Int32, Sendable {
     case success = 0
     /// It was tried and did not work.
     case failure = 1
+    /// Ctrl-C, as a shell counts it.
+    case interrupted = 130
     /// The command line or configuration is wrong (EX_USAGE of sysexits.h, as the argument parser has it).
     case usage = 64
 

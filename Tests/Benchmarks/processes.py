@@ -33,16 +33,23 @@ def processor_seconds(pids):
 
 
 def peak_memory(pids):
-    """The sum of each process's largest resident size, in bytes: never less than the true peak of all together."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/status") as status:
-                peaks = [line.split()[1] for line in status if line.startswith("VmHWM:")]
-        except OSError:
-            continue
-        total += sum(int(peak) << 10 for peak in peaks)
-    return total
+    """The largest resident size that any of the processes had, and what the others have to themselves, in bytes.
+
+    What they share, that is the program and its libraries, counts once.
+    """
+    peaks = {pid: _kibibytes(f"/proc/{pid}/status", "VmHWM") for pid in pids}
+    largest = max(peaks, key=peaks.get, default=None)
+    others = [_kibibytes(f"/proc/{pid}/smaps_rollup", "Private_Clean", "Private_Dirty") for pid in pids if pid != largest]
+    return (peaks.get(largest, 0) + sum(others)) << 10
+
+
+def _kibibytes(path, *fields):
+    """The sum of so named lines; 0 for a process that is gone."""
+    try:
+        with open(path) as file:
+            return sum(int(line.split()[1]) for line in file if line.split(":")[0] in fields)
+    except OSError:
+        return 0
 
 
 def _stat(pid):

@@ -100,6 +100,19 @@ import Testing
         withExtendedLifetime(reader) {}
     }
 
+    @Test func `buffers that nobody uses are given back, those in use are not`() {
+        let buffers = PieceBuffers()
+        let used = buffers.take(MemoryPieces.pieceSize)
+        var buffer: PieceBuffer? = buffers.take(MemoryPieces.pieceSize)
+        weak let unused = buffer
+        buffers.giveBack(&buffer)
+        #expect(unused != nil && !buffers.isEmpty)
+        buffers.empty()
+        #expect(unused == nil && buffers.isEmpty)
+        [UInt8](repeating: 7, count: 3).withUnsafeBytes { used.write($0, at: 0) }
+        #expect(Array(used.bytes(0..<3)) == [7, 7, 7])
+    }
+
     @Test func `what is held is compared, what is not is not`() {
         let pieces = pieces([(10, [1, 2]), (14, [5])])
         #expect([UInt8]([9, 1, 2, 9, 9, 5, 9]).withUnsafeBytes { pieces.agrees(with: $0, at: 9) })

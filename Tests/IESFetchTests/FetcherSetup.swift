@@ -12,19 +12,24 @@ import SystemPackage
 
 /// A fetcher over a simulated service in process, with a cache directory of its own.
 final class FetcherSetup: Sendable {
-    let service = SimulatedService()
+    let service: SimulatedService
     let cache: BlockCache
     let fetcher: ResultFetcher
     private let directory: FilePath
 
-    /// - Parameter disk: Where the cache is; nil for a place in `/tmp`.
+    /// - Parameters:
+    ///   - disk: Where the cache is; nil for a place in `/tmp`.
+    ///   - other: Its service is used, and a copy of its cache as it is at this moment: what a crash would leave.
     init(
-        cacheLimit: Int64? = nil, disk: String? = nil, _ adjust: (inout FetchSettings) -> Void = { _ in },
+        cacheLimit: Int64? = nil, disk: String? = nil, after other: FetcherSetup? = nil,
+        _ adjust: (inout FetchSettings) -> Void = { _ in },
         cache adjustCache: (inout CacheSettings) -> Void = { _ in }
     ) throws {
         var template = Array("\(disk ?? "/tmp")/iesfs-fetch.XXXXXX".utf8CString)
         directory = FilePath(
             template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) })
+        service = other?.service ?? SimulatedService()
+        if let other { try Self.copy(other.directory.appending("cache"), to: directory.appending("cache")) }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var cacheSettings = CacheSettings(directory: directory.appending("cache"), owner: "test")
@@ -45,6 +50,17 @@ final class FetcherSetup: Sendable {
             endpoint: endpoint, transport: SimulatorTransport(service: service), credentials: credentials,
             settings: serviceSettings, logger: logger)
         fetcher = ResultFetcher(client: client, cache: cache, settings: settings, logger: logger)
+    }
+
+    /// What is evicted while it is copied ends the copy: it is begun again.
+    private static func copy(_ old: FilePath, to new: FilePath) throws {
+        for tries in 1... {
+            do {
+                return try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
+            } catch  where tries < 10 {
+                try? FileManager.default.removeItem(atPath: new.string)
+            }
+        }
     }
 
     var directoryPath: String { directory.string }

@@ -50,6 +50,30 @@ import Testing
         }
     }
 
+    @Test func `a service without ranges is not taken for one whose result has changed`() async throws {
+        let first = try FetcherSetup { _ in
+        } cache: {
+            $0.blockSize = 64 << 10
+        }
+        first.service.change { $0.ranges = .ignored }
+        let content = SimulatedContent.generated(seed: 5, size: 3 << 20)
+        let id = first.add(.sample, content)
+        first.service.inject(.cutBody(at: 1 << 20, .close), times: nil)
+        let part = try await first.fetcher.resolve(id)
+        #expect(try await part.bytes(0..<500_000) == content.bytes(in: 0..<500_000))
+        await first.fetcher.shutdown()
+        first.cache.close()
+        first.service.clearFaults()
+        // Nothing is known of the service any more: it is asked for the range that is missing, on a condition.
+        let second = try FetcherSetup(after: first) { _ in
+        } cache: {
+            $0.blockSize = 64 << 10
+        }
+        let whole = try await second.fetcher.resolve(id)
+        #expect(try await whole.wholeInPieces() == content.bytes())
+        #expect(!whole.isChanged && whole.record.version == 0)
+    }
+
     @Test func `a sequential reader of a gigabyte needs at most 24 requests while one connection keeps up`()
         async throws
     {

@@ -224,6 +224,7 @@ import Testing
             for line in [
                 "version: 1.2.3", "endpoint: http://127.0.0.1:9", "uptime: 0 s", "cache limit: 67108864 bytes",
                 "cache limit in force: 67108864 bytes", "cache disk: normal", "cache evicted: 0 bytes",
+                "service: not asked yet", "cache pinned: 0 bytes", "cache pinned results: 0",
                 "failures since the mount: 0", "passthrough: off: the kernel has not been asked yet",
                 "colour: a test's",
             ] { #expect(lines.contains { $0 == line }, "\(line)") }

@@ -19,6 +19,7 @@ final class Workbench: Sendable {
     let service: SimulatedService
     let directory: FilePath
     let cache: BlockCache
+    let client: ServiceClient
     let fetcher: ResultFetcher
     let fileSystem: ResultFileSystem
     let kept: TakeoverRecord
@@ -81,7 +82,7 @@ final class Workbench: Sendable {
         serviceSettings.retries = 1
         serviceSettings.timeout = timeout
         serviceSettings.sleep = { _ in }
-        let client = ServiceClient(
+        client = ServiceClient(
             endpoint: try Endpoint.parse("http://127.0.0.1:9"), transport: SimulatorTransport(service: service),
             credentials: CredentialStore(
                 CredentialConfiguration(), environment: ["IESFS_TOKEN": SimulatedAccount.token]),

@@ -78,6 +78,11 @@ extension MountScenarios {
                 try await shell("mkdir \(point)")
                 let result = try await MountedResults.command(mounted.url, at: point, cache: mounted.mount.cache)
                 #expect(!result.succeeded && result.errors.contains(mounted.mount.point.string), "\(result.errors)")
+                // By whatever way it is reached.
+                try await shell("ln -s \(mounted.mount.cache) link", in: mounted.workshop.path)
+                let linked = try await MountedResults.command(mounted.url, at: point, cache: mounted.workshop["link"])
+                #expect(!linked.succeeded && linked.errors.contains(mounted.mount.point.string), "\(linked.errors)")
+                #expect(try await !shell("mountpoint -q \(point)").succeeded)
             }
         }
 

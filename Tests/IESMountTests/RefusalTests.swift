@@ -105,6 +105,8 @@ extension MountScenarios {
                     }
 
                     mounted.service.clearFaults()
+                    // Refused credentials are held back for a while, unless someone says that they are good.
+                    try await mounted.mount.reload()
                     let done = try await eventually(within: 70) { try await mounted.cat(task).text == content }
                     #expect(done, "\(row.testDescription): never became readable")
                     #expect(try await mounted.attribute("error_msg", of: place) == nil, "\(row.testDescription)")

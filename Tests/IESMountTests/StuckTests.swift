@@ -56,6 +56,23 @@ extension MountScenarios {
             }
         }
 
+        @Test func `one connection of several that falls silent is not waited for`() async throws {
+            let task = TaskID(number: 1)
+            let content = SimulatedContent.generated(seed: 1, size: 96 << 20)
+            // What a connection may be silent for is far more than the test may take.
+            try await SimulatedMount.with([SimulatedResult(task, content: content)], options: ["timeout=600"]) {
+                mounted in
+                mounted.service.change { $0.bytesPerSecond = 4 << 20 }
+                mounted.service.inject(.cutBody(at: 1 << 20, .silence), for: task, after: 4)
+                let read = try await shell("cat \(mounted.file(task)) | sha256sum", within: 120)
+                let silent = mounted.service.log.entries(of: task).filter {
+                    $0.bodyBytes == 1 << 20 && $0.ending != .complete
+                }
+                #expect(silent.count == 1, "a connection fell silent in the middle of what it was to bring")
+                #expect(read.lines == ["\(try #require(content.sha256()))  -"], "\(read.text)\(read.errors)")
+            }
+        }
+
         @Test func `with 500 readers stuck, everything else answers at once`() async throws {
             let held = TaskID(number: 1)
             let small = SimulatedResult(held, content: .generated(seed: 1, size: 4 << 20))

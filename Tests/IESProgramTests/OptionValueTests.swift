@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IESCache
+import IESService
 import Testing
 
 @testable import iesfs
@@ -46,6 +47,15 @@ import Testing
         #expect(try OptionValue.freeSpace("2G") == .bytes(2_147_483_648))
         for text in ["", "%", "101%", "-1%", "5 %", "half"] {
             #expect(throws: InvalidValue.self) { try OptionValue.freeSpace(text) }
+        }
+    }
+
+    @Test func `what projects have of their own may have colons in it`() throws {
+        let values = try OptionValue.projects("a=https://[::1]:8443:b-c=cn-east-3:d=http://h", of: "a URL")
+        let expected = ["a": "https://[::1]:8443", "b-c": "cn-east-3", "d": "http://h"]
+        #expect(values == Dictionary(uniqueKeysWithValues: expected.map { (ProjectID(rawValue: $0)!, $1) }))
+        for text in ["", "a", "=b", "a=", "a=b:a=c", "a/b=c", "b:a=c", ".a=b"] {
+            #expect(throws: InvalidValue.self) { try OptionValue.projects(text, of: "a URL") }
         }
     }
 }

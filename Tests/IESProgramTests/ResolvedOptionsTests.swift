@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IESCache
+import IESService
 import Testing
 
 @testable import iesfs
@@ -27,6 +28,7 @@ import Testing
         let options = try resolve().options
         #expect(options.timeout == .seconds(30))
         #expect(options.retries == 5)
+        #expect(options.rate == 10)
         #expect(options.listTTL == .seconds(60))
         #expect(options.errorTTL == .seconds(5))
         #expect(options.blockSize == 1_048_576)
@@ -44,7 +46,8 @@ import Testing
             "connections=3",
             "retries=0,list_ttl=1m,error_ttl=0,nolist,nopassthrough,check=none,projects=a:b-c,token_file=/t,credentials=/k",
             "profile=p,proxy=http://x:1,cacert=/ca,allow_http,log=/l,log_level=debug,allow_root=no",
-            "cache_free=10%,memory=32M,revalidate=1h"
+            "cache_free=10%,memory=32M,revalidate=1h,rate=0,metadata=no",
+            "project_profiles=a=p:b-c=q,project_endpoints=a=https://h:8443:b=cn-east-3"
         )
         #expect(Set(options.texts.keys) == Set(OptionTable.options.map(\.name)))
         #expect(options.options.projects == ["a", "b-c"])
@@ -54,6 +57,11 @@ import Testing
         #expect(options.options.revalidate == .seconds(3600))
         #expect(options.options.umask == 0o27)
         #expect(options.options.connections == 3)
+        #expect(options.options.rate == 0)
+        #expect(options.options.metadata == nil)
+        let (a, b) = (try #require(ProjectID(rawValue: "a")), try #require(ProjectID(rawValue: "b")))
+        #expect(options.options.projectEndpoints == [a: "https://h:8443", b: "cn-east-3"])
+        #expect(options.options.projectProfiles.count == 2)
         #expect(options.options.log == .file("/l"))
         #expect(options.options.listsNothing)
     }
@@ -114,11 +122,6 @@ import Testing
 
     @Test func `remount is refused in words`() {
         #expect(sentence("remount").contains("unmount it and mount it again"))
-    }
-
-    @Test(arguments: ["rate=10"])
-    func `options that do not work yet are unknown`(text: String) {
-        #expect(sentence(text).contains("unknown option"))
     }
 
     @Test(arguments: [

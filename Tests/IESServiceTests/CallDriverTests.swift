@@ -73,6 +73,35 @@ import Testing
         #expect(bench.waits.isEmpty)
     }
 
+    @Test func `an outage in the middle of a result is outlasted, however often that takes`() async throws {
+        let transport = ScriptedTransport { number, _ in
+            number < 20 ? .failure(number % 2 == 0 ? .connectionRefused("x") : .timedOut(.connect)) : Self.good
+        }
+        let bench = try Bench(transport, retries: 1)
+        let receiver = RecordingReceiver()
+        try await bench.client.result(
+            Bench.id, outlastsOutages: true, deadline: bench.deadline(120), receiver: receiver)
+        #expect(receiver.bytes == Array("result".utf8))
+        #expect(bench.waits.max() == .seconds(5), "it is back for this long at most before it is asked")
+    }
+
+    @Test func `an outage is outlasted until the deadline only, and other failures as often as set`() async throws {
+        func failure(_ response: Response) async throws -> (ServiceFailure?, Int) {
+            let bench = try Bench(ScriptedTransport(response), retries: 1)
+            do throws(ServiceFailure) {
+                try await bench.client.result(
+                    Bench.id, outlastsOutages: true, deadline: bench.deadline(30), receiver: RecordingReceiver())
+                return (nil, bench.transport.requests.count)
+            } catch {
+                return (error, bench.transport.requests.count)
+            }
+        }
+        let lost = try await failure(.failure(.connectionRefused("x")))
+        #expect(lost.0 == .transport(.connectionRefused("x")) && (6...12).contains(lost.1), "\(lost)")
+        let reset = try await failure(.failure(.connectionReset("x")))
+        #expect(reset.0 == .transport(.connectionReset("x")) && reset.1 == 2, "\(reset)")
+    }
+
     @Test func `nothing is asked after the deadline`() async throws {
         let bench = try Bench(ScriptedTransport(Self.good))
         #expect(await bench.result(deadline: 0) == .deadline)

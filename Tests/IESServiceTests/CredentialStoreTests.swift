@@ -200,3 +200,42 @@ extension CredentialStoreTests {
         #expect(throws: CredentialError.self) { try store.current() }
     }
 }
+
+extension CredentialStoreTests {
+    @Test func `what systemd holds for the service goes after the environment and before the profile at home`() throws {
+        // systemd shows it to the service's user by way of the group.
+        try directory.write("tok\n", to: "iesfs.token", mode: 0o440)
+        let variables = ["CREDENTIALS_DIRECTORY": directory.path.string]
+        let store = store(variables)
+        #expect(try store.current() == .token(Secret("tok")))
+        #expect(store.source.contains("iesfs.token"))
+        #expect(try self.store(variables.merging(Self.keyVariables) { $1 }).current() == keys("EAK", "ESK"))
+        try FileManager.default.removeItem(atPath: directory.path.appending("iesfs.token").string)
+        try directory.write("[basic]\nak = A\nsk = S", to: "iesfs.credentials", mode: 0o400)
+        #expect(try store.current() == keys("A", "S"))
+        try directory.setMode(0o444, of: directory.path.appending("iesfs.credentials"))
+        #expect(throws: CredentialError.self) { try store.current() }
+    }
+
+    @Test func `a profile of a project's own is not overruled by what is there for all`() throws {
+        let file = try directory.write("[own]\nak = O\nsk = S", to: "c")
+        var configuration = CredentialConfiguration(profile: "own")
+        configuration.isProfileOnly = true
+        let variables = Self.keyVariables.merging(
+            ["IESFS_TOKEN": "tok", "HUAWEICLOUD_SDK_CREDENTIALS_FILE": file.string]) { $1 }
+        #expect(try CredentialStore(configuration, environment: variables).current() == keys("O", "S"))
+    }
+
+    @Test func `a file that is half written leaves what was known`() throws {
+        let whole = "[basic]\nak = A2\nsk = S2\n"
+        let file = try directory.write("[basic]\nak = A\nsk = S", to: "c")
+        let store = store(file: file, now: Date())
+        #expect(try store.current() == keys("A", "S"))
+        for count in 0..<"[basic]\nak = A2\nsk = ".utf8.count {
+            try directory.write(String(whole.prefix(count)), to: "c")
+            #expect(try store.current() == keys("A", "S"))
+        }
+        try directory.write(whole, to: "c")
+        #expect(try store.current() == keys("A2", "S2"))
+    }
+}

@@ -55,6 +55,27 @@ import Testing
             seen.withLock { $0 }.hasPrefix("GET http://ies.invalid/a/../%7e?x=%2f HTTP/1.1\r\nHost: ies.invalid\r\n"))
     }
 
+    @Test func `a request that avoids proxies goes to its host`() async {
+        let server = ScriptedServer { connection in
+            guard let request = connection.readRequest() else { return }
+            let isPlain = request.hasPrefix("GET /keys HTTP/1.1\r\n")
+            connection.send("HTTP/1.1 \(isPlain ? 200 : 400) OK\r\nContent-Length: 0\r\n\r\n")
+        }
+        let proxy = ScriptedServer { connection in
+            _ = connection.readRequest()
+            connection.send("HTTP/1.1 418 Proxied\r\nContent-Length: 0\r\n\r\n")
+        }
+        let transport = CurlTransport(settings: CurlSettings(proxy: "http://\(proxy.authority)"))
+        defer { transport.shutdown() }
+        for (avoids, status) in [(false, 418), (true, 200), (false, 418)] {
+            var request = request(server.authority, "/keys")
+            request.avoidsProxy = avoids
+            let collector = Collector()
+            #expect(await run(request, into: collector, over: transport) == nil)
+            #expect(collector.head?.status.code == status)
+        }
+    }
+
     @Test func `a proxy that refuses a tunnel is named, and learns no secret`() async {
         let seen = Mutex("")
         let proxy = ScriptedServer { connection in

@@ -71,6 +71,33 @@ import Testing
                 """)
     }
 
+    /// What a kept connection still held is no response to this request; a new connection may bring one.
+    @Test(arguments: [true, false])
+    func `bytes after the end of a response are not taken for the next one`(isGoodAgain: Bool) async {
+        let server = ScriptedServer { connection in
+            guard connection.readRequest() != nil else { return }
+            if connection.number > 1, !isGoodAgain { connection.send("!!!!") }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            guard connection.readRequest() != nil else { return }
+            connection.send("!!!!HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+        }
+        let transport = CurlTransport(settings: CurlSettings(proxy: ""))
+        defer { transport.shutdown() }
+        #expect(await run(request(server.authority), over: transport) == nil)
+        let collector = Collector()
+        let error = await run(request(server.authority), into: collector, over: transport)
+        if isGoodAgain {
+            #expect(error == nil)
+            #expect(collector.text == "hello")
+        } else {
+            guard case .malformedResponse? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(collector.head == nil)
+        }
+    }
+
     @Test func `a body is sent with its length and without Expect`() async {
         let seen = Mutex(("", [UInt8]()))
         let body = pattern(1 << 21)

@@ -2,9 +2,10 @@
 
 import HTTPTypes
 import IESService
-import IESTransport
 import Synchronization
 import Testing
+
+@testable import IESTransport
 
 @Suite(.timeLimit(.minutes(2))) struct SteeringTests {
     private static let silentAfterFive = { @Sendable (connection: ScriptedConnection) in
@@ -70,6 +71,32 @@ import Testing
             }
             for await error in group { #expect(error == .cancelled) }
         }
+    }
+
+    @Test func `a loop that is closed while messages wait for it ends all the same`() async {
+        let server = ScriptedServer(Self.silentAfterFive)
+        let multi = MultiHandle(idleConnections: 1)
+        let inbox = Inbox(multi: multi)
+        let hasEnded = Signal()
+        let thread = TransportThread {
+            EventLoop(multi: multi, inbox: inbox, settings: CurlSettings()).run()
+            hasEnded.give()
+        }
+        let control = ExchangeControl(inbox: inbox)
+        // On the loop's thread: it finds the end of its only exchange and the closing at once, with one wake-up.
+        let collector = Collector(onBytes: { _, _ in
+            inbox.post(.end(control))
+            inbox.close()
+            return .pause
+        })
+        _ = await withCheckedContinuation { continuation in
+            let order = ExchangeOrder(
+                request: request(server.authority), receiver: collector, control: control, start: .now,
+                continuation: continuation)
+            inbox.post(.begin(order))
+        }
+        await hasEnded.wait()
+        thread.join()
     }
 
     @Test func `the receiver stops with the head, with bytes, and from another thread`() async {

@@ -14,7 +14,8 @@ struct MountCommand: ParsableCommand {
             says why.
 
             Credentials are never given here. They come from token_file=, credentials=, IESFS_TOKEN, \
-            HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or ~/.huaweicloud/credentials.
+            HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, ~/.huaweicloud/credentials, or the metadata service of a \
+            cloud server. SIGHUP has them read again.
 
             Examples:
               iesfs mount cn-north-4 /mnt/ies

@@ -42,25 +42,17 @@ struct MountJob: Sendable {
         mountpoint = locatedMountpoint
         self.resolved = resolved
         self.environment = environment
-        if let file = resolved.options.certificateAuthorities, access(file, R_OK) != 0 {
-            throw ProgramError("cacert: \(file) cannot be read: \(CurrentError.text)")
+        if let (file, origin) = authorities, access(file.string, R_OK) != 0 {
+            throw ProgramError("\(origin): \(file) cannot be read: \(CurrentError.text)")
         }
     }
 
-    var credentials: CredentialConfiguration {
-        CredentialConfiguration(
-            tokenFile: options.tokenFile.map { FilePath($0) },
-            credentialsFile: options.credentialsFile.map { FilePath($0) },
-            profile: options.profile)
-    }
-
-    /// Fails without credentials, or with a file of secrets that others can read.
-    func checkCredentials() throws(ProgramError) {
-        do {
-            _ = try CredentialStore(credentials, environment: environment).current()
-        } catch {
-            throw ProgramError(error.description)
-        }
+    /// The certificate authorities to trust instead of the system's, and what names them. libcurl does not look at
+    /// OpenSSL's own variable, as the curl program does.
+    var authorities: (file: FilePath, origin: String)? {
+        if let file = options.certificateAuthorities { return (FilePath(file), "cacert") }
+        guard let file = environment["SSL_CERT_FILE"], !file.isEmpty else { return nil }
+        return (FilePath(file), "the variable SSL_CERT_FILE")
     }
 
     func checkMountpoint() throws(ProgramError) -> Mountpoint {
@@ -78,6 +70,12 @@ struct MountJob: Sendable {
     }
 
     func cacheDirectory() throws(ProgramError) -> FilePath {
+        try Self.cacheDirectory(options, environment: environment)
+    }
+
+    static func cacheDirectory(
+        _ options: MountOptions, environment: [String: String]
+    ) throws(ProgramError) -> FilePath {
         if let directory = options.cacheDirectory { return FilePath(directory) }
         if CurrentUser.isRoot { return "/var/cache/iesfs" }
         if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return FilePath("\(base)/iesfs") }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IESCache
+import IESService
 import Logging
 
 /// What a mount is told by its options, each with its default.
@@ -30,6 +31,8 @@ struct MountOptions: Hashable, Sendable {
     var revalidate: Duration?
     var timeout: Duration = .seconds(30)
     var retries = 5
+    /// Of each project, a second; 0: as many as there are.
+    var rate = 10
     var listTTL: Duration = .seconds(60)
     var errorTTL: Duration = .seconds(5)
     var listsNothing = false
@@ -41,6 +44,12 @@ struct MountOptions: Hashable, Sendable {
     var tokenFile: String?
     var credentialsFile: String?
     var profile = "basic"
+    /// Of the metadata service; nil: it is not asked.
+    var metadata: String? = "http://169.254.169.254"
+    /// Those that are elsewhere: a region or a URL for each.
+    var projectEndpoints: [ProjectID: String] = [:]
+    /// Those that have credentials of their own: a section of the profile file for each.
+    var projectProfiles: [ProjectID: String] = [:]
     var proxy: String?
     var certificateAuthorities: String?
     var allowsHTTP = false

@@ -49,6 +49,10 @@ enum OptionTable {
         .value("retries", "N", \.retries, default: "5", "how often a request is tried again") {
             text throws(InvalidValue) in try OptionValue.count(text, within: 0...100)
         },
+        .value(
+            "rate", "N", \.rate, default: "10",
+            "requests a second for each project, and twice as many at once after a pause; 0: no limit"
+        ) { text throws(InvalidValue) in try OptionValue.count(text, within: 0...10_000) },
         .value("list_ttl", "TIME", \.listTTL, default: "60s", "how long a list of tasks is kept") {
             text throws(InvalidValue) in try OptionValue.duration(text)
         },
@@ -78,11 +82,23 @@ enum OptionTable {
         .value("profile", "NAME", \.profile, default: "basic", "section of the profile file") {
             text throws(InvalidValue) in try word(text)
         },
+        .value(
+            "metadata", "URL|no", \.metadata, default: "http://169.254.169.254",
+            "metadata service of a cloud server, asked where there are no other credentials"
+        ) { text throws(InvalidValue) in try metadata(text) },
+        .value(
+            "project_profiles", "ID=NAME[:…]", \.projectProfiles, default: "none",
+            "projects with a section of the profile file of their own"
+        ) { text throws(InvalidValue) in try OptionValue.projects(text, of: "a profile") },
+        .value(
+            "project_endpoints", "ID=SOURCE[:…]", \.projectEndpoints, default: "none",
+            "projects in another region, or at another URL"
+        ) { text throws(InvalidValue) in try OptionValue.projects(text, of: "a region or a URL") },
         .value("proxy", "URL", \.proxy, default: "$https_proxy", "proxy to use, without user and password") {
             text throws(InvalidValue) in try proxy(text)
         },
         .path(
-            "cacert", "FILE", \.certificateAuthorities, default: "the system's",
+            "cacert", "FILE", \.certificateAuthorities, default: "$SSL_CERT_FILE, else the system's",
             "certificate authorities (PEM) to trust"),
         .flag("allow_http", \.allowsHTTP, "allow an http:// endpoint that is not on this machine"),
         .value("log", "FILE|journal|stderr", \.log, default: "journal; stderr with --foreground", "where messages go") {
@@ -160,6 +176,14 @@ enum OptionTable {
 
     private static func word(_ text: String) throws(InvalidValue) -> String {
         guard !text.isEmpty else { throw InvalidValue(expectation: "a name") }
+        return text
+    }
+
+    private static func metadata(_ text: String) throws(InvalidValue) -> String? {
+        if text == "no" { return nil }
+        guard (try? Endpoint.parse(text, allowsHTTP: true)) != nil, text.contains("://") else {
+            throw InvalidValue(expectation: "no, or a URL such as http://169.254.169.254")
+        }
         return text
     }
 

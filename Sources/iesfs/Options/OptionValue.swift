@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IESCache
+import IESService
 
 /// What a value should have looked like, as the end of a sentence: "a size such as 64M or 10G".
 struct InvalidValue: Error, Hashable, Sendable {
@@ -84,6 +85,27 @@ enum OptionValue {
             throw InvalidValue(expectation: "an octal mask such as 022 or 077")
         }
         return bits
+    }
+
+    /// Project ids, each with `=` and a text, separated by colons; a text may have colons too.
+    static func projects(_ text: String, of what: String) throws(InvalidValue) -> [ProjectID: String] {
+        let invalid = InvalidValue(expectation: "project ids with \(what) each, as in ID=…, separated by colons")
+        var values: [ProjectID: String] = [:]
+        var last: ProjectID?
+        for piece in text.split(separator: ":", omittingEmptySubsequences: false) {
+            let halves = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if halves.count == 2 {
+                guard let id = ProjectID(rawValue: String(halves[0])), !halves[1].isEmpty, values[id] == nil else {
+                    throw invalid
+                }
+                values[id] = String(halves[1])
+                last = id
+            } else {
+                guard let last else { throw invalid }
+                values[last]?.append(":\(piece)")
+            }
+        }
+        return values
     }
 
     static func absolutePath(_ text: String) throws(InvalidValue) -> String {

@@ -5,6 +5,9 @@ import Glibc
 enum StandardError {
     /// Writes one line.
     static func write(_ line: String) { put(line + "\n", STDERR_FILENO) }
+
+    /// Writes text as it is, for a terminal.
+    static func writeRaw(_ text: String) { put(text, STDERR_FILENO) }
 }
 
 enum StandardOutput {

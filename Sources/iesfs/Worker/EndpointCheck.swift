@@ -15,7 +15,7 @@ struct EndpointCheck: Sendable {
             try await client.check(project: project, deadline: .now + limit)
             return nil
         } catch {
-            return "the endpoint \(client.endpoint) \(Self.clause(error, limit: limit))"
+            return "the endpoint \(client.endpoint(of: project)) \(Self.clause(error, limit: limit))"
         }
     }
 

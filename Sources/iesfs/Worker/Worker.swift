@@ -32,6 +32,8 @@ struct Worker {
     func run() throws(ProgramError) -> ExitStatus {
         let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
+        // A file larger than RLIMIT_FSIZE allows is an error like any other of the cache's disk.
+        signal(SIGXFSZ, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs-worker")
         ProcessLimits.forbidCore()
@@ -52,11 +54,13 @@ struct Worker {
         watch.start(
             onHangUp: {
                 log.reopen()
-                parts.credentials.reload()
+                parts.client.reloadCredentials()
             }, onDrain: { parts.session.endForSuccessor(within: Self.drainTime) }, onBeat: { kept.beat() },
             onEnd: { parts.session.endForSuccessor(within: .zero) })
 
         defer { if watch.isDraining { parts.closeForSuccessor() } else { parts.close() } }
+        let tools = startTools(parts, logger)
+        defer { tools?.stop() }
         if kept.initMessages == nil {
             try check(parts.client, readiness, logger)
         } else {
@@ -90,6 +94,17 @@ struct Worker {
             case .ended: return false
             case .message, .nothing: break
             }
+        }
+    }
+
+    /// Takes commands from people. Without it the mount works all the same.
+    private func startTools(_ parts: WorkerParts, _ logger: Logger) -> ToolServer? {
+        do throws(ProgramError) {
+            return try ToolServer.start(for: job, parts)
+        } catch {
+            logger.warning(
+                "the commands prefetch, evict and cache cannot reach this mount", metadata: ["reason": "\(error)"])
+            return nil
         }
     }
 

@@ -13,11 +13,11 @@ import SystemPackage
 
 /// The parts of a worker, from the network to the mount.
 struct WorkerParts: Sendable {
-    let credentials: CredentialStore
     let client: ServiceClient
     let session: MountSession
+    let fileSystem: ResultFileSystem
+    let cache: BlockCache
     private let transport: CurlTransport
-    private let cache: BlockCache
     private let fetcher: ResultFetcher
 
     init(
@@ -32,18 +32,20 @@ struct WorkerParts: Sendable {
         } catch {
             throw ProgramError(String(describing: error))
         }
-        credentials = CredentialStore(job.credentials, environment: job.environment)
         transport = CurlTransport(
             settings: CurlSettings(
                 userAgent: "iesfs/\(Program.version)", proxy: options.proxy,
-                caFile: options.certificateAuthorities.map { FilePath($0) }, logger: logger))
+                caFile: job.authorities?.file, logger: logger))
         var service = ServiceSettings()
         service.timeout = options.timeout
         service.connectTimeout = min(options.timeout, .seconds(10))
         service.retries = options.retries
+        service.rate = options.rate > 0 ? RequestRate(perSecond: options.rate, burst: 2 * options.rate) : nil
         service.userAgent = "iesfs/\(Program.version)"
         client = ServiceClient(
-            endpoint: job.endpoint, transport: transport, credentials: credentials, settings: service, logger: logger)
+            endpoint: job.endpoint, transport: transport,
+            credentials: CredentialStore(try job.credentials(), environment: job.environment),
+            routes: try job.routes(), settings: service, logger: logger)
         var fetch = FetchSettings()
         fetch.timeout = options.timeout
         fetch.errorTTL = options.errorTTL
@@ -51,10 +53,10 @@ struct WorkerParts: Sendable {
         fetch.connectionsPerResult = options.connections
         fetch.revalidate = options.revalidate
         fetcher = ResultFetcher(client: client, cache: cache, settings: fetch, logger: logger)
-        let fileSystem = ResultFileSystem(
+        fileSystem = ResultFileSystem(
             fetcher: fetcher, cache: cache, client: client, settings: Self.fileSystemSettings(options),
-            kept: kept, status: { [credentials] in Self.status(job, log, credentials) + WorkerStatus.lines(kept) },
-            logger: logger)
+            kept: kept, status: { [client] in Self.status(job, log, client) + WorkerStatus.lines(kept) }, logger: logger
+        )
         session = MountSession(
             fileSystem: fileSystem, descriptor: WorkerProcess.Inherited.device, kept: kept,
             settings: SessionSettings(
@@ -109,12 +111,12 @@ struct WorkerParts: Sendable {
         return settings
     }
 
-    private static func status(_ job: MountJob, _ log: LogDestination, _ credentials: CredentialStore) -> [StatusLine] {
+    private static func status(_ job: MountJob, _ log: LogDestination, _ client: ServiceClient) -> [StatusLine] {
         [
             StatusLine("mountpoint", job.mountpoint),
             StatusLine("options", job.resolved.asArgument),
             StatusLine("log", log.description),
-            StatusLine("credentials", credentials.source),
+            StatusLine("credentials", client.credentialSources.joined(separator: "; ")),
             StatusLine("worker", String(getpid())),
             StatusLine("holder", String(getppid())),
         ]

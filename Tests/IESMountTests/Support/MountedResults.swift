@@ -24,7 +24,8 @@ struct MountedResults: Sendable {
         _ source: String, at point: FilePath, cache: FilePath, options: [String] = [],
         environment: [String: String] = ["IESFS_TOKEN": "test-token"], as user: String? = nil
     ) async throws -> ShellResult {
-        let all = (["cache_dir=\(cache)"] + options).joined(separator: ",")
+        // Of a repeated option the last counts.
+        let all = (["cache_dir=\(cache)", "rate=0"] + options).joined(separator: ",")
         return try await shell(
             "exec \(quoted(program)) mount \(quoted(source)) \(quoted(point.string)) -o \(quoted(all))",
             as: user, environment: environment)
@@ -47,6 +48,12 @@ struct MountedResults: Sendable {
             done
             umount -l \(quoted(point.string)) 2>/dev/null; true
             """)
+    }
+
+    /// Has the credentials read again, as `systemctl reload` does.
+    func reload() async throws {
+        let holder = try #require(try await processes().first)
+        try await shell("kill -HUP \(holder)")
     }
 
     /// The ids of the processes of this mount, holder first, whatever their numbers: whoever ends the worker first

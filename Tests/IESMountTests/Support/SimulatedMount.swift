@@ -32,14 +32,16 @@ struct SimulatedMount: Sendable {
     /// Mounts a simulator that holds `results`, runs `body`, unmounts and cleans up, whatever happens.
     static func with(
         _ results: [SimulatedResult] = [], options: [String] = [], environment: [String: String]? = nil,
-        behaviour: Behaviour = Behaviour(), unmountsItself: Bool = false,
+        behaviour: Behaviour = Behaviour(), unmountsItself: Bool = false, port: Int = 0,
+        prepare: (SimulatedService) -> Void = { _ in },
         body: (SimulatedMount) async throws -> Void
     ) async throws {
         let service = SimulatedService()
         service.behaviour = behaviour
         for result in results { service.add(result) }
+        prepare(service)
         let server = SimulatorServer(service: service)
-        let url = "http://127.0.0.1:\(try await server.start())"
+        let url = "http://127.0.0.1:\(try await server.start(port: port))"
         let workshop = try Workshop()
         try await shell("mkdir \(workshop["mnt"])")
         let mount = MountedResults(point: workshop["mnt"], cache: workshop["cache"])

@@ -28,24 +28,32 @@ final class Bench: Sendable {
     /// - Parameter alarm: Waits for the deadline; by default it never comes while a request is under way.
     init(
         _ transport: ScriptedTransport, endpoint: String = "https://example.com", environment: [String: String] = keys,
-        start: Date = start, random: Double = 0.5, retries: Int = 5,
+        start: Date = start, random: Double = 0.5, retries: Int = 5, rate: RequestRate? = nil,
+        isInRealTime: Bool = false,
         alarm: @escaping @Sendable () async throws -> Void = { try await Task.sleep(for: .seconds(86_400)) }
     ) throws {
         let state = Box(State())
         let origin = ContinuousClock.now
         var settings = ServiceSettings()
         settings.retries = retries
-        settings.now = { start.addingTimeInterval(state.value.withLock { $0.elapsed } / .seconds(1)) }
-        settings.instant = { origin + state.value.withLock { $0.elapsed } }
-        settings.sleep = { duration in
-            try Task.checkCancellation()
-            state.value.withLock {
-                $0.elapsed += duration
-                $0.waits.append(duration)
+        settings.rate = rate
+        settings.random = { random }
+        if !isInRealTime {
+            settings.now = { start.addingTimeInterval(state.value.withLock { $0.elapsed } / .seconds(1)) }
+            settings.instant = { origin + state.value.withLock { $0.elapsed } }
+            settings.sleep = { duration in
+                try Task.checkCancellation()
+                state.value.withLock {
+                    $0.elapsed += duration
+                    $0.waits.append(duration)
+                }
+            }
+            settings.alarm = { _ in try await alarm() }
+            settings.turn = { instant in
+                try Task.checkCancellation()
+                state.value.withLock { $0.elapsed = max($0.elapsed, origin.duration(to: instant)) }
             }
         }
-        settings.alarm = { _ in try await alarm() }
-        settings.random = { random }
         self.transport = transport
         self.state = state
         self.origin = origin
@@ -55,6 +63,9 @@ final class Bench: Sendable {
             credentials: CredentialStore(CredentialConfiguration(), environment: environment), settings: settings,
             logger: Logger(label: "test") { _ in RecordingLog(lines: lines) })
     }
+
+    /// The time that has passed, by the clock that only waiting moves.
+    var elapsed: Duration { state.value.withLock { $0.elapsed } }
 
     /// The waits between tries.
     var waits: [Duration] { state.value.withLock { $0.waits } }
@@ -108,4 +119,11 @@ struct RecordingLog: LogHandler {
     func log(event: LogEvent) {
         lines.add("\(event.level) \(event.message)")
     }
+}
+
+/// Off until it is turned on.
+final class Switch: Sendable {
+    private let state = Mutex(false)
+    var isOn: Bool { state.withLock { $0 } }
+    func turnOn() { state.withLock { $0 = true } }
 }

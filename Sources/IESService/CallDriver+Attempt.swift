@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+
+extension CallDriver {
+    private static let mostRedirects = 5
+
+    /// What lets one request out.
+    struct Admission {
+        let pass: Breakers.Pass
+        /// Nil for a call that carries none.
+        let loan: CredentialKeeper.Loan?
+
+        func gaveUp() {
+            pass.gaveUp()
+            loan?.gaveUp()
+        }
+    }
+
+    /// The one place where it is decided whether a request may go to the endpoint, and as whom.
+    private func admit(
+        _ call: ServiceCall, _ ticket: RequestTicket, _ deadline: inout ContinuousClock.Instant
+    ) async throws(ServiceFailure) -> Admission {
+        while true {
+            let pass = try await breakers.admit(to: endpoint, deadline: deadline)
+            var loan: CredentialKeeper.Loan?
+            do throws(ServiceFailure) {
+                if call.isSigned { loan = try await credentials.admit(call.project, deadline: deadline) }
+                if let project = call.project {
+                    deadline += try await budgets.admit(project, ticket, deadline: deadline)
+                }
+            } catch {
+                Admission(pass: pass, loan: loan).gaveUp()
+                throw error
+            }
+            // Waiting took its time, in which the endpoint may have been lost.
+            if pass.isValid { return Admission(pass: pass, loan: loan) }
+            loan?.gaveUp()
+        }
+    }
+
+    func attempt(
+        _ call: ServiceCall, _ purpose: ResponseGate.Purpose, _ ticket: RequestTicket,
+        _ deadline: inout ContinuousClock.Instant
+    ) async throws(Failure) -> Success {
+        var admission = try await admission(call, ticket, &deadline)
+        let credentials = admission.loan?.credentials
+        var url = AbsoluteURL(origin: endpoint, target: call.target)
+        var isAtEndpoint = true
+        var redirects = 0
+        while true {
+            let (pass, loan) = (admission.pass, isAtEndpoint ? admission.loan : nil)
+            let start = settings.instant()
+            guard start < deadline else {
+                admission.gaveUp()
+                throw Failure(failure: .deadline)
+            }
+            let date = skew.applied(to: settings.now())
+            let request = RequestBuilder(call: call, url: url, settings: settings).request(
+                with: isAtEndpoint ? credentials : nil, at: date, connectTimeout: start.duration(to: deadline))
+            let gate = ResponseGate(purpose, now: settings.now) {
+                pass.reached()
+                loan?.accepted()
+            }
+            let outcome = await exchange(request, gate, deadline: deadline)
+            note(outcome, pass, lasting: start.duration(to: settings.instant()))
+            note(outcome, loan, call)
+            switch outcome {
+            case .delivered: return .delivered
+            case .held(let answer, let bytes): return .held(answer, bytes)
+            case .document(let bytes): return .document(bytes)
+            case .refused(let error, let serverDate):
+                var failure = Failure(failure: .refused(error.redacting(credentials)), isFromEndpoint: isAtEndpoint)
+                if case .keys? = credentials, isAtEndpoint { failure.dates = serverDate.map { (date, $0) } }
+                if let loan, error.refusesAuthentication {
+                    failure.refused = (loan, error.redacting(credentials))
+                }
+                throw failure
+            case .failed(let failure, let isAnswered): throw Failure(failure: failure, isAnswered: isAnswered)
+            case .redirected(let status, let location):
+                redirects += 1
+                url = try follow(location, from: url, redirects, status, call)
+                // Once elsewhere, the address is not the service's word any more: no credentials on a way back.
+                isAtEndpoint = isAtEndpoint && url.origin == endpoint
+                admission = try await passOn(to: url.origin, admission, call, deadline)
+            }
+        }
+    }
+
+    private func admission(
+        _ call: ServiceCall, _ ticket: RequestTicket, _ deadline: inout ContinuousClock.Instant
+    ) async throws(Failure) -> Admission {
+        do throws(ServiceFailure) {
+            return try await admit(call, ticket, &deadline)
+        } catch {
+            throw Failure(failure: error.shared(url: "\(endpoint)\(call.path)"))
+        }
+    }
+
+    /// A redirect is part of the request that led to it: it needs no place in the budget.
+    private func passOn(
+        to host: Endpoint, _ admission: Admission, _ call: ServiceCall, _ deadline: ContinuousClock.Instant
+    ) async throws(Failure) -> Admission {
+        do throws(ServiceFailure) {
+            return Admission(
+                pass: try await breakers.admit(to: host, deadline: deadline), loan: admission.loan)
+        } catch {
+            throw Failure(failure: error.shared(url: "\(endpoint)\(call.path)"))
+        }
+    }
+
+    /// Tells what came of a request about the credentials it carried, but for their refusal, of which `perform` decides.
+    private func note(_ outcome: ResponseGate.Outcome, _ loan: CredentialKeeper.Loan?, _ call: ServiceCall) {
+        guard let loan else { return }
+        switch outcome {
+        case .delivered, .held, .document, .redirected, .failed(_, isAnswered: true): loan.accepted()
+        case .refused(let error, _) where error.refusesAuthentication: break
+        case .refused(let error, _) where error.deniesName: loan.denied(call.path, error.redacting(loan.credentials))
+        case .refused(let error, _) where error.provesCredentials: loan.accepted()
+        case .refused, .failed: loan.gaveUp()
+        }
+    }
+
+    /// Tells the breaker what came of a request.
+    private func note(_ outcome: ResponseGate.Outcome, _ pass: Breakers.Pass, lasting time: Duration) {
+        switch outcome {
+        case .delivered, .held, .document, .redirected, .failed(_, isAnswered: true): pass.reached()
+        case .refused(let error, _): note(.refused(error), pass)
+        // Who had little time left learns nothing.
+        case .failed(.deadline, _) where time >= settings.connectTimeout * 0.9: pass.failed(.deadline)
+        case .failed(let failure, _): note(failure, pass)
+        }
+    }
+
+    private func note(_ failure: ServiceFailure, _ pass: Breakers.Pass) {
+        switch failure.reachability {
+        case .reached: pass.reached()
+        case .unreachable: pass.failed(failure)
+        case .unknown: pass.gaveUp()
+        }
+    }
+
+    private func follow(
+        _ location: String, from url: AbsoluteURL, _ redirects: Int, _ status: Int, _ call: ServiceCall
+    ) throws(Failure) -> AbsoluteURL {
+        func refused(_ message: String) -> Failure {
+            Failure(
+                failure: .refused(
+                    ServiceError(
+                        status: status, code: nil, message: message, requestID: nil, time: settings.now(),
+                        url: "\(endpoint)\(call.path)")))
+        }
+        guard call.followsRedirects else { throw refused("The service answered with a redirect.") }
+        guard redirects <= Self.mostRedirects else {
+            throw refused("The service redirected more than \(Self.mostRedirects) times.")
+        }
+        guard let next = url.resolve(location) else {
+            throw refused("The service redirected to an address that cannot be followed.")
+        }
+        guard next.origin.isSecure || !url.origin.isSecure else {
+            throw refused("The service redirected from https to http, which is not followed.")
+        }
+        return next
+    }
+
+    /// Ends with the exchange, or at the deadline if the receiver has no answer by then.
+    private func exchange(
+        _ request: TransportRequest, _ gate: ResponseGate, deadline: ContinuousClock.Instant
+    ) async -> ResponseGate.Outcome {
+        enum Event: Sendable {
+            case ended(Result<Void, TransportError>)
+            case deadline
+            case none
+        }
+        return await withTaskGroup(of: Event.self) { [transport, settings] group in
+            group.addTask {
+                do throws(TransportError) {
+                    try await transport.exchange(request, with: gate)
+                    return .ended(.success(()))
+                } catch {
+                    return .ended(.failure(error))
+                }
+            }
+            group.addTask {
+                do {
+                    try await settings.alarm(deadline)
+                    return .deadline
+                } catch {
+                    return .none
+                }
+            }
+            var result: Result<Void, TransportError> = .failure(.cancelled)
+            while let event = await group.next() {
+                switch event {
+                case .ended(let ended):
+                    result = ended
+                    group.cancelAll()
+                case .deadline: if gate.expire() { group.cancelAll() }
+                case .none: break
+                }
+            }
+            return gate.outcome(of: result)
+        }
+    }
+}
