@@ -19,7 +19,7 @@ enum MachineFindings {
     static func kernel(_ options: MountOptions, path: String) -> [Finding] {
         let text = KernelRelease.currentText
         let release = KernelRelease(text)
-        var findings = [
+        var findings: [Finding] = [
             .ok(.kernel, "Linux", text), takeover(onKernel: text), device,
             fusermount(isRoot: CurrentUser.isRoot, path: path),
         ]
