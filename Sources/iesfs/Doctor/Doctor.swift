@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import IESService
 
 /// Looks at everything a mount needs, in the order in which it needs it.
