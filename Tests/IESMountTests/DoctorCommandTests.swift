@@ -71,7 +71,8 @@ extension MountScenarios {
                     "kernel /dev/fuse", "kernel fusermount3", "kernel passthrough", "configuration file",
                     "configuration timeout",
                     "credentials source", "network proxy", "network name", "network connection", "network answer",
-                    "network clock", "network request", "network asked with", "cache directory", "cache space", "cache user",
+                    "network clock", "network request", "network asked with", "cache directory", "cache space",
+                    "cache user",
                 ]
                 #expect(expected.isSubset(of: names), "\(expected.subtracting(names))")
                 #expect(lines.first { $0.name == "timeout" }?.value.contains("-o") == true)
@@ -96,7 +97,7 @@ extension MountScenarios {
                     + "domain_name = \(SimulatedAccount.domain)\\n"
                 try await shell("umask 077; printf '\(text)' >\(profile)")
                 let (lines, _) = try await Self.run(
-                    url, options: isMetadata ? ["metadata=\(url)"] : ["credentials_file=\(profile)"],
+                    url, options: isMetadata ? ["metadata=\(url)"] : ["credentials=\(profile)"],
                     environment: ["IESFS_TOKEN": "", "HOME": "/nonexistent", "HUAWEICLOUD_SDK_IAM_ENDPOINT": url],
                     in: network.workshop)
                 #expect(Self.failed(lines).isEmpty, "\(lines)")
