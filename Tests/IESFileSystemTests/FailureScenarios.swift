@@ -124,13 +124,13 @@ import Testing
         try await Workbench.with([SimulatedResult(task, content: content)]) { bench in
             let entry = try await bench.lookUp(task)
             let bytes = try #require(content.bytes())
-            bench.service.inject(.transport(.connectionRefused("127.0.0.1:9")), times: nil)
+            bench.service.inject(.transport(.connectionReset("127.0.0.1:9")), times: nil)
             let file = try await bench.fileSystem.open(entry.attributes.inode, writing: false)
             #expect(try await bench.read(file.handle, at: 0, count: 100) == Array(bytes[..<100]))
             let error = try await failure { _ = try await bench.read(file.handle, at: 800_000, count: 100) }
-            #expect(error.errno == .connectionRefused)
+            #expect(error.errno == .connectionReset)
             let project = try await bench.project
-            #expect(try bench.attribute("ies.errno", of: entry.attributes.inode) == "ECONNREFUSED")
+            #expect(try bench.attribute("ies.errno", of: entry.attributes.inode) == "ECONNRESET")
             #expect(try bench.attribute("ies.error_name", of: project) == task.rawValue)
             bench.service.clearFaults()
             #expect(

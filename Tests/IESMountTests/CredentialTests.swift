@@ -147,11 +147,13 @@ extension MountScenarios {
             ) { mounted in
                 mounted.service.inject(
                     .refusal(Refusal(status: 401, code: "APIG.0301", message: "no")), on: .result, times: nil)
+                // cat writes what it has to say in pieces, which would mix.
                 let result = try await shell(
-                    "cd \(mounted.project) && for n in $(seq 50); do cat $(printf %032x $n) & done; wait",
-                    environment: ["LC_ALL": "C"])
-                #expect(result.output.isEmpty)
-                let lines = result.errors.split(separator: "\n")
+                    """
+                    cd \(mounted.project) || exit
+                    for n in $(seq 50); do { all=$(cat $(printf %032x $n) 2>&1); printf '%s\\n' "$all"; } & done; wait
+                    """, environment: ["LC_ALL": "C"])
+                let lines = result.lines
                 #expect(lines.count == 50 && lines.allSatisfy { $0.hasSuffix("Permission denied") }, "\(lines)")
                 #expect(mounted.service.log.entries.count { $0.operation == "result" } <= 2)
                 let code = try await mounted.attribute("error_code", of: mounted.file(TaskID(number: 7)))

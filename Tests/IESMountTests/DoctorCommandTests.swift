@@ -98,7 +98,7 @@ extension MountScenarios {
                     + "domain_name = \(SimulatedAccount.domain)\\n"
                 try await shell("umask 077; printf '\(text)' >\(profile)")
                 let (lines, _) = try await Self.run(
-                    url, options: isMetadata ? ["metadata=\(url)"] : ["credentials_file=\(profile)"],
+                    url, options: isMetadata ? ["metadata=\(url)"] : ["credentials=\(profile)"],
                     environment: ["IESFS_TOKEN": "", "HOME": "/nonexistent", "HUAWEICLOUD_SDK_IAM_ENDPOINT": url],
                     in: network.workshop)
                 #expect(Self.failed(lines).isEmpty, "\(lines)")
