@@ -42,18 +42,56 @@ enum RecordLayout {
     static let mostMarks = 64
     static let markSize = 64
 
-    static let handles = 8_192
+    static let tables = 8_192
     static let handleSize = 64
-    static let mostHandles = 1 << 20
-
-    static let smallInodes = handles + mostHandles * handleSize
     static let smallInodeSize = 192
-    static let mostSmallInodes = 1 << 22
-
     /// A path has at most 393 bytes, a variant 128.
-    static let largeInodes = smallInodes + mostSmallInodes * smallInodeSize
     static let largeInodeSize = 640
-    static let mostLargeInodes = 1 << 18
 
-    static let size = largeInodes + mostLargeInodes * largeInodeSize
+    /// Of a record with the most room. Pages that were never written take no memory.
+    static let size = RecordRoom.most.end
+    /// Some hundred files: less is not worth having.
+    static let leastSize = 256 << 10
+}
+
+/// How many there is room for in a record, and where: all tables shrink alike with the file.
+struct RecordRoom: Hashable, Sendable {
+    let handles: Int
+    let smallInodes: Int
+    let largeInodes: Int
+
+    static let most = RecordRoom(handles: 1 << 20, smallInodes: 1 << 22, largeInodes: 1 << 18)
+
+    private init(handles: Int, smallInodes: Int, largeInodes: Int) {
+        (self.handles, self.smallInodes, self.largeInodes) = (handles, smallInodes, largeInodes)
+    }
+
+    /// - Parameter fileSize: Of the record, in bytes.
+    init(fileSize: Int) {
+        let room = max(0, min(fileSize, RecordLayout.size) - RecordLayout.tables)
+        let all = RecordLayout.size - RecordLayout.tables
+        func part(_ count: Int) -> Int { Int((Double(count) * Double(room) / Double(all)).rounded(.down)) }
+        self.init(
+            handles: part(Self.most.handles), smallInodes: part(Self.most.smallInodes),
+            largeInodes: part(Self.most.largeInodes))
+    }
+
+    /// Nil beyond the end.
+    func handle(_ index: Int) -> Int? {
+        index < handles ? RecordLayout.tables + index * RecordLayout.handleSize : nil
+    }
+
+    func smallInode(_ index: Int) -> Int? {
+        index < smallInodes ? firstSmallInode + index * RecordLayout.smallInodeSize : nil
+    }
+
+    func largeInode(_ index: Int) -> Int? {
+        index < largeInodes ? firstLargeInode + index * RecordLayout.largeInodeSize : nil
+    }
+
+    func isLarge(_ inode: Int) -> Bool { inode >= firstLargeInode }
+
+    private var firstSmallInode: Int { RecordLayout.tables + handles * RecordLayout.handleSize }
+    private var firstLargeInode: Int { firstSmallInode + smallInodes * RecordLayout.smallInodeSize }
+    fileprivate var end: Int { firstLargeInode + largeInodes * RecordLayout.largeInodeSize }
 }

@@ -14,25 +14,30 @@ final class SharedMemory: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let size: Int
 
-    /// Makes one of zeros. The descriptor is close-on-exec.
-    static func create(size: Int) throws(Errno) -> SharedMemory {
+    /// Makes one of zeros, as large as the limit on the size of files (RLIMIT_FSIZE, which memory is subject to as well)
+    /// lets it be; SIGXFSZ is to be ignored. The descriptor is close-on-exec.
+    static func create(size: Int, atLeast least: Int) throws(Errno) -> SharedMemory {
         let descriptor = memfd_create("iesfs", ies_MFD_CLOEXEC)
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        guard ftruncate(descriptor, off_t(size)) == 0 else {
+        var size = size
+        while ftruncate(descriptor, off_t(size)) != 0 {
             let error = Errno(rawValue: errno)
-            close(descriptor)
-            throw error
+            guard error == .fileTooLarge, size / 2 >= least else {
+                close(descriptor)
+                throw error
+            }
+            size /= 2
         }
-        return try SharedMemory(descriptor: descriptor, size: size)
+        return try SharedMemory(descriptor: descriptor, atLeast: least)
     }
 
     /// Maps what another process has made, and owns the descriptor from here on.
-    init(descriptor: Int32, size: Int) throws(Errno) {
+    init(descriptor: Int32, atLeast least: Int) throws(Errno) {
         self.descriptor = descriptor
-        self.size = size
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
-        guard status.st_size >= off_t(size) else { throw .invalidArgument }
+        guard status.st_size >= off_t(least) else { throw .invalidArgument }
+        size = Int(status.st_size)
         guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
             throw Errno(rawValue: errno)
         }

@@ -46,14 +46,10 @@ extension TakeoverRecord {
     /// Offsets in a slot: what it is (state, kind, backing), use, inode, request, version.
     private enum Field { static let head = 0, use = 8, inode = 16, request = 24, version = 32 }
 
-    private func slot(_ index: Int) -> Int? {
-        index < RecordLayout.mostHandles ? RecordLayout.handles + index * RecordLayout.handleSize : nil
-    }
-
     /// Keeps a handle that is about to be told to the kernel. One beyond the table's end is not kept.
     package func keep(_ handle: Handle) {
         let index = Int(handle.number & 0xffff_ffff)
-        guard let slot = slot(index) else { return }
+        guard let slot = room.handle(index) else { return }
         memory.setWord(slot + Field.use, handle.number >> 32)
         memory.setWord(slot + Field.inode, handle.inode)
         memory.setWord(slot + Field.request, handle.request)
@@ -67,23 +63,25 @@ extension TakeoverRecord {
 
     /// The handle is closed; its slot will have `nextUse`.
     package func forget(handle number: UInt64, nextUse: UInt32) {
-        guard let slot = slot(Int(number & 0xffff_ffff)) else { return }
+        guard let slot = room.handle(Int(number & 0xffff_ffff)) else { return }
         memory.setWord(slot + Field.head, State.free)
         memory.setWord(slot + Field.use, UInt64(nextUse))
     }
 
     /// For whoever answers the kernel while there is no worker: the next one closes the handle.
     package func noteReleased(handle number: UInt64) {
-        guard let slot = slot(Int(number & 0xffff_ffff)), memory.word(slot + Field.use) == number >> 32 else { return }
+        guard let slot = room.handle(Int(number & 0xffff_ffff)), memory.word(slot + Field.use) == number >> 32 else {
+            return
+        }
         let head = memory.word(slot + Field.head)
         if head & 0xff == State.open { memory.setWord(slot + Field.head, head & ~0xff | State.released) }
     }
 
     /// Every slot that was ever used, in order.
     package func handleSlots() -> [HandleSlot] {
-        let count = Int(min(memory.word(RecordLayout.usedHandles), UInt64(RecordLayout.mostHandles)))
+        let count = Int(min(memory.word(RecordLayout.usedHandles), UInt64(room.handles)))
         return (0..<count).map { index in
-            let slot = RecordLayout.handles + index * RecordLayout.handleSize
+            guard let slot = room.handle(index) else { preconditionFailure("there is room for all") }
             let head = memory.word(slot + Field.head)
             let use = UInt32(truncatingIfNeeded: max(1, memory.word(slot + Field.use)))
             guard head & 0xff != State.free, let kind = HandleKind(rawValue: UInt8(head >> 8 & 0xff)) else {

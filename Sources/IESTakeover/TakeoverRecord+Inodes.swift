@@ -71,7 +71,7 @@ extension TakeoverRecord {
         let lengths = memory.word(offset + Field.lengths)
         let (path, variant) = (Int(lengths >> 16 & 0xffff), Int(lengths & 0xffff))
         let number = memory.word(offset + Field.number)
-        guard number != 0, Field.text + path + variant <= InodeSlots.size(of: offset) else { return nil }
+        guard number != 0, Field.text + path + variant <= inodeSlots.size(of: offset) else { return nil }
         return Inode(
             number: number, lookUps: memory.word(offset + Field.lookUps), size: memory.signed(offset + Field.size),
             seconds: memory.signed(offset + Field.seconds),
@@ -105,10 +105,13 @@ final class InodeSlots: Sendable {
         var freeLarge: [Int] = []
     }
 
+    private let room: RecordRoom
     private let state = Mutex(State())
 
-    static func size(of offset: Int) -> Int {
-        offset < RecordLayout.largeInodes ? RecordLayout.smallInodeSize : RecordLayout.largeInodeSize
+    init(_ room: RecordRoom) { self.room = room }
+
+    func size(of offset: Int) -> Int {
+        room.isLarge(offset) ? RecordLayout.largeInodeSize : RecordLayout.smallInodeSize
     }
 
     /// The offset of a place for `length` bytes.
@@ -116,26 +119,26 @@ final class InodeSlots: Sendable {
         state.withLock { state in
             if length <= RecordLayout.smallInodeSize {
                 if let free = state.freeSmall.popLast() { return free }
-                guard state.usedSmall < RecordLayout.mostSmallInodes else { return nil }
+                guard let offset = room.smallInode(state.usedSmall) else { return nil }
                 state.usedSmall += 1
                 memory.setWord(RecordLayout.usedSmallInodes, UInt64(state.usedSmall))
-                return RecordLayout.smallInodes + (state.usedSmall - 1) * RecordLayout.smallInodeSize
+                return offset
             }
             guard length <= RecordLayout.largeInodeSize else { return nil }
             if let free = state.freeLarge.popLast() { return free }
-            guard state.usedLarge < RecordLayout.mostLargeInodes else { return nil }
+            guard let offset = room.largeInode(state.usedLarge) else { return nil }
             state.usedLarge += 1
             memory.setWord(RecordLayout.usedLargeInodes, UInt64(state.usedLarge))
-            return RecordLayout.largeInodes + (state.usedLarge - 1) * RecordLayout.largeInodeSize
+            return offset
         }
     }
 
     func giveBack(_ offset: Int) {
         state.withLock { state in
-            if offset < RecordLayout.largeInodes {
-                state.freeSmall.append(offset)
-            } else {
+            if room.isLarge(offset) {
                 state.freeLarge.append(offset)
+            } else {
+                state.freeSmall.append(offset)
             }
         }
     }
@@ -143,12 +146,10 @@ final class InodeSlots: Sendable {
     /// Takes over the places that were ever used, free or not, and returns their offsets.
     func inherit(from memory: SharedMemory) -> [Int] {
         state.withLock { state in
-            state.usedSmall = Int(
-                min(memory.word(RecordLayout.usedSmallInodes), UInt64(RecordLayout.mostSmallInodes)))
-            state.usedLarge = Int(
-                min(memory.word(RecordLayout.usedLargeInodes), UInt64(RecordLayout.mostLargeInodes)))
-            return (0..<state.usedSmall).map { RecordLayout.smallInodes + $0 * RecordLayout.smallInodeSize }
-                + (0..<state.usedLarge).map { RecordLayout.largeInodes + $0 * RecordLayout.largeInodeSize }
+            state.usedSmall = Int(min(memory.word(RecordLayout.usedSmallInodes), UInt64(room.smallInodes)))
+            state.usedLarge = Int(min(memory.word(RecordLayout.usedLargeInodes), UInt64(room.largeInodes)))
+            return (0..<state.usedSmall).compactMap { room.smallInode($0) }
+                + (0..<state.usedLarge).compactMap { room.largeInode($0) }
         }
     }
 }

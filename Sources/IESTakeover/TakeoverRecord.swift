@@ -10,6 +10,9 @@ package enum TakeoverError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
+        case .memory(.fileTooLarge):
+            "The memory that outlives a worker cannot be had: the limit on the size of files (ulimit -f) is below "
+                + "\(RecordLayout.leastSize >> 10) KiB. Raise it."
         case .memory(let error): "The memory that outlives a worker cannot be had: \(error)."
         case .version(let version):
             "The mount was made by a version of iesfs with which this one cannot share it "
@@ -27,13 +30,14 @@ package final class TakeoverRecord: Sendable {
     package static let version: UInt64 = 1
 
     let memory: SharedMemory
-    let inodeSlots = InodeSlots()
+    let room: RecordRoom
+    let inodeSlots: InodeSlots
 
     /// Makes an empty one, for a new mount.
     package static func create(seconds: Int64 = 0, nanoseconds: Int32 = 0) throws(TakeoverError) -> TakeoverRecord {
         let memory: SharedMemory
         do throws(Errno) {
-            memory = try SharedMemory.create(size: RecordLayout.size)
+            memory = try SharedMemory.create(size: RecordLayout.size, atLeast: RecordLayout.leastSize)
         } catch {
             throw .memory(error)
         }
@@ -47,16 +51,22 @@ package final class TakeoverRecord: Sendable {
     /// Opens the one that the holder made, and owns the descriptor from here on.
     package init(descriptor: Int32) throws(TakeoverError) {
         do throws(Errno) {
-            memory = try SharedMemory(descriptor: descriptor, size: RecordLayout.size)
+            memory = try SharedMemory(descriptor: descriptor, atLeast: RecordLayout.leastSize)
         } catch {
             throw .memory(error)
         }
+        room = RecordRoom(fileSize: memory.size)
+        inodeSlots = InodeSlots(room)
         guard memory.word(RecordLayout.magic) == RecordLayout.magicValue else { throw .version(0) }
         let version = memory.word(RecordLayout.version)
         guard version == Self.version else { throw .version(version) }
     }
 
-    private init(_ memory: SharedMemory) { self.memory = memory }
+    private init(_ memory: SharedMemory) {
+        self.memory = memory
+        room = RecordRoom(fileSize: memory.size)
+        inodeSlots = InodeSlots(room)
+    }
 
     /// Open as long as this object is.
     package var descriptor: Int32 { memory.descriptor }

@@ -82,7 +82,8 @@ final class Scratch: Sendable {
         // database lacks as well, which no crash can bring about.
         let names = names(from)
         let isLog = { (name: String) in name.hasSuffix("-wal") }
-        for name in names.filter({ $0 == "data" }) + names.filter(isLog) + names.filter({ $0 != "data" && !isLog($0) }) {
+        for name in names.filter({ $0 == "data" }) + names.filter(isLog) + names.filter({ $0 != "data" && !isLog($0) })
+        {
             let source = from.appending(name)
             var status = stat()
             lstat(source.string, &status)

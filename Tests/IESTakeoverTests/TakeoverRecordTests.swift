@@ -37,7 +37,7 @@ import Testing
         #expect(throws: TakeoverError.version(77)) { try next(record) }
         record.memory.setWord(RecordLayout.magic, 0)
         #expect(throws: TakeoverError.version(0)) { try next(record) }
-        let short = try SharedMemory.create(size: 4096)
+        let short = try SharedMemory.create(size: 4096, atLeast: 4096)
         #expect(throws: TakeoverError.memory(.invalidArgument)) {
             try TakeoverRecord(descriptor: dup(short.descriptor))
         }
@@ -78,7 +78,36 @@ import Testing
         let later = try next(record)
         #expect(later.inode(at: try #require(later.inheritInodes()[7])) == nil)
         #expect(later.initMessages == nil)
-        #expect(later.handleSlots().count == RecordLayout.mostHandles)
+        #expect(later.handleSlots().count == RecordRoom.most.handles)
+    }
+
+    /// Where a limit on the size of files leaves little room, or none to speak of.
+    @Test(arguments: [RecordLayout.leastSize, 1 << 20, 20_000_000, RecordLayout.size, RecordLayout.size + 4096])
+    func `places do not overlap, and none is beyond the file's end`(fileSize: Int) throws {
+        let room = RecordRoom(fileSize: fileSize)
+        #expect(room.handles >= 256 && room.smallInodes >= 1000 && room.largeInodes >= 64)
+        let ends = [room.handles, room.smallInodes, room.largeInodes].map { $0 - 1 }
+        let last = [room.handle(ends[0]), room.smallInode(ends[1]), room.largeInode(ends[2])].compactMap { $0 }
+        let first = [room.handle(0), room.smallInode(0), room.largeInode(0)].compactMap { $0 }
+        #expect(first[0] == RecordLayout.tables && first[1] >= last[0] + 64 && first[2] >= last[1] + 192)
+        #expect(last[2] + 640 <= fileSize)
+        #expect(room.handle(ends[0] + 1) == nil && room.smallInode(ends[1] + 1) == nil)
+        #expect(room.largeInode(ends[2] + 1) == nil && room.isLarge(first[2]) && !room.isLarge(last[1]))
+    }
+
+    @Test func `in a small record the first inodes and handles are kept, and the others not`() throws {
+        let memory = try SharedMemory.create(size: RecordLayout.leastSize, atLeast: RecordLayout.leastSize)
+        memory.setWord(RecordLayout.version, TakeoverRecord.version)
+        memory.setWord(RecordLayout.magic, RecordLayout.magicValue)
+        let record = try TakeoverRecord(descriptor: dup(memory.descriptor))
+        let kept = (1...5_000 as ClosedRange<UInt64>).count { record.keep(inode($0)) != nil }
+        #expect(kept == RecordRoom(fileSize: RecordLayout.leastSize).smallInodes)
+        for number in 0..<5_000 as Range<UInt64> {
+            record.keep(TakeoverRecord.Handle(number: 1 << 32 | number, kind: .file, inode: 7, request: number + 1))
+        }
+        let later = try next(record)
+        #expect(later.inheritInodes().count == kept)
+        #expect(later.handleSlots().count == RecordRoom(fileSize: RecordLayout.leastSize).handles)
     }
 
     @Test func `handles outlive the worker, and a slot's count of uses goes on`() throws {

@@ -25,6 +25,7 @@ struct Holder: ~Copyable {
     init(_ job: MountJob, reporter: ControlSocket?) throws(ProgramError) {
         signals = SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD])
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         umask(0o077)
         ChildProcess.rename("iesfs")
         ProcessLimits.forbidCore()
