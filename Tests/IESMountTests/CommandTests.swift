@@ -165,7 +165,7 @@ extension MountScenarios {
                 mkdir \(workshop["mnt"]) \(workshop["home"]) && chown nobody \(workshop["mnt"]) \(workshop["home"])
                 cp \(program) \(workshop["iesfs"]) && chmod 755 \(workshop["iesfs"])
                 """)
-            let binary = "LD_LIBRARY_PATH=\(try await libraryPath) \(workshop["iesfs"])"
+            let binary = "LD_LIBRARY_PATH=\(try await libraryPath()) \(workshop["iesfs"])"
             let mounted = try await shell(
                 "\(binary) mount http://127.0.0.1:\(port) \(workshop["mnt"]) -o cache_dir=\(workshop["home"])/cache",
                 as: "nobody",
@@ -184,14 +184,6 @@ extension MountScenarios {
             try await mount.discard()
             await server.stop()
             try await workshop.remove()
-        }
-
-        /// Where a debug build finds the Swift runtime, which an ordinary user cannot always search for.
-        private var libraryPath: String {
-            get async throws {
-                try await shell("ldd \(program) | sed -n 's|.* => \\(/.*\\)/libswiftCore.so .*|\\1|p'").lines.first
-                    ?? ""
-            }
         }
     }
 }

@@ -250,25 +250,7 @@ extension MountScenarios {
 
         @Test func `as an ordinary user and in the foreground a worker is followed too`() async throws {
             try await SimulatedMount.with([SimulatedResult(Self.task, content: Self.content)]) { mounted in
-                try await mounted.mount.unmount()
-                let home = mounted.workshop["home"]
-                try await shell(
-                    """
-                    mkdir \(home) && chown nobody \(mounted.mount.point) \(home)
-                    cp \(quoted(program)) \(mounted.workshop["iesfs"]) && chmod 755 \(mounted.workshop["iesfs"])
-                    """)
-                let started = try await shell(
-                    """
-                    LD_LIBRARY_PATH=\(try await libraryPath()) setsid setpriv --reuid=nobody --regid=nogroup --clear-groups \
-                        \(mounted.workshop["iesfs"]) mount \(mounted.url) \(mounted.mount.point) --foreground \
-                        -o cache_dir=\(home)/cache >\(mounted.workshop["out"]) 2>&1 </dev/null &
-                    """, environment: ["IESFS_TOKEN": SimulatedAccount.token, "HOME": home.string])
-                #expect(started.succeeded)
-                let isMounted = try await eventually {
-                    try await shell("cat \(mounted.workshop["out"])").text.contains("mounted ")
-                }
-                let said = try await shell("cat \(mounted.workshop["out"])").text
-                try #require(isMounted, "\(said)")
+                try await mounted.mountAgain(StartingWay(user: "nobody", isInForeground: true))
                 try write(
                     (try await prelude(mounted)
                         + """
@@ -393,10 +375,6 @@ extension MountScenarios {
                 let text = try await shell("cat \(log)").text
                 #expect(text.contains("CVE-2026-64265") && text.contains("mounted again"), "\(text)")
             }
-        }
-
-        private func libraryPath() async throws -> String {
-            try await shell("ldd \(program) | sed -n 's|.* => \\(/.*\\)/libswiftCore.so .*|\\1|p'").lines.first ?? ""
         }
     }
 }

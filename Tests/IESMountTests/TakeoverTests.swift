@@ -11,7 +11,6 @@ extension MountScenarios {
     /// A worker dies, and another one goes on with the mount: nobody who reads sees it. The long form, with `IES_LONG` set,
     /// ends 100 workers where the short one ends 10.
     @Suite struct Takeover {
-        private static let isLong = getenv("IES_LONG") != nil
         private static let warm = TaskID(number: 0xaaaa)
 
         /// More than the cache may hold, so that something is cold at all times.
@@ -28,22 +27,25 @@ extension MountScenarios {
             SimulatedResult(task, content: .generated(seed: UInt64(seed), size: Int64(size)))
         }
 
+        private static let options = ["cache_size=48M", "block_size=256K", "log_level=info"]
+
         private static func with(_ options: [String] = [], _ body: (SimulatedMount) async throws -> Void) async throws {
             var behaviour = Behaviour()
             behaviour.bytesPerSecond = 3_000_000
             behaviour.latency = .milliseconds(5)
             behaviour.pageSize = 100
             try await SimulatedMount.with(
-                results, options: ["cache_size=48M", "block_size=256K", "log_level=info"] + options,
+                results, options: Self.options + options,
                 behaviour: behaviour, body: body)
         }
 
         private func read(
-            _ mounted: SimulatedMount, times: Int, ways: String, seconds: Double = 0.5, seed: Int = 1
+            _ mounted: SimulatedMount, as user: String? = nil, times: Int, ways: String, seconds: Double = 0.5,
+            seed: Int = 1
         ) async throws -> ShellResult {
             let reference = mounted.workshop["reference"]
             let scratch = mounted.workshop["scratch"]
-            try await shell("mkdir \(reference) \(scratch)")
+            try await shell("mkdir \(reference) \(scratch) && chmod 777 \(scratch)")
             let names = Self.results.map { "\($0.task)" }.joined(separator: " ")
             mounted.service.behaviour.bytesPerSecond = nil
             let fetched = try await shell(
@@ -56,17 +58,22 @@ extension MountScenarios {
             try #require(fetched.succeeded, "\(fetched.errors)")
             mounted.service.behaviour.bytesPerSecond = 3_000_000
             let settled = try await eventually(within: 20) {
-                try await shell("cat \(mounted.file(Self.warm)) >/dev/null")
-                return try await mounted.attribute("state", of: mounted.file(Self.warm)) == "cached"
+                let warm = mounted.file(Self.warm)
+                return try await shell(
+                    "cat \(warm) >/dev/null && getfattr --absolute-names -n user.ies.state --only-values \(warm)",
+                    as: user
+                ).text == "cached"
             }
             try #require(settled)
             let processes = try await mounted.mount.processes()
-            let script = try #require(Bundle.module.path(forResource: "Fixtures/killed-readers", ofType: "py"))
+            let fixture = try #require(Bundle.module.path(forResource: "Fixtures/killed-readers", ofType: "py"))
+            let script = mounted.workshop["readers.py"]
+            try await shell("cp \(quoted(fixture)) \(script) && chmod 644 \(script)")
             return try await shell(
                 """
-                exec python3 \(quoted(script)) \(mounted.project) \(reference) \(scratch) \(processes[0]) \(times) \(ways) \
+                exec python3 \(script) \(mounted.project) \(reference) \(scratch) \(processes[0]) \(times) \(ways) \
                     \(seed) --warm \(Self.warm) --iesfs \(quoted(program)) --slow \(seconds)
-                """, within: 280)
+                """, within: 280, as: user)
         }
 
         @Test(.timeLimit(.minutes(10)))
@@ -74,17 +81,38 @@ extension MountScenarios {
             async throws
         {
             try await Self.with { mounted in
-                let result = try await read(mounted, times: Self.isLong ? 100 : 10, ways: "KILL")
+                let result = try await read(mounted, times: isLongRun ? 100 : 10, ways: "KILL")
                 #expect(result.succeeded, "\(result.errors)\(result.text)")
                 let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))").text
-                #expect(status.contains("worker deaths: \(Self.isLong ? 100 : 10)\n"), "\(status)")
+                #expect(status.contains("worker deaths: \(isLongRun ? 100 : 10)\n"), "\(status)")
                 #expect(status.contains("it was killed by signal 9 (Killed)\n"), "\(status)")
+            }
+        }
+
+        /// Besides, the service goes wrong now and then.
+        @Test(.timeLimit(.minutes(10)), arguments: StartingWay.others)
+        func `the same as another user, in the foreground, and with a service that fails`(
+            way: StartingWay
+        ) async throws {
+            try await Self.with { mounted in
+                try await mounted.mountAgain(way, options: Self.options)
+                let faults: [Fault] = [
+                    .status(503), .reset, .cutBody(at: 100_000, .reset), .close, .cutHead(at: 20, .close),
+                    .latency(.seconds(1)), .throttled(status: 429, .seconds(1)), .cutBody(at: 1_000_000, .close),
+                ]
+                // More of them than there are requests, and not so close that one call meets more than it may.
+                for number in 0..<500 {
+                    mounted.service.inject(faults[number % faults.count], on: .result, after: 80 + 10 * number)
+                }
+                let result = try await read(mounted, as: way.user, times: isLongRun ? 50 : 4, ways: "KILL")
+                #expect(result.succeeded, "\(result.errors)\(result.text)")
+                #expect(mounted.service.faults.count < 500, "some have struck")
             }
         }
 
         @Test func `an upgrade while eight programs read disturbs none of them`() async throws {
             try await Self.with { mounted in
-                let result = try await read(mounted, times: Self.isLong ? 30 : 5, ways: "upgrade")
+                let result = try await read(mounted, times: isLongRun ? 30 : 5, ways: "upgrade")
                 #expect(result.succeeded, "\(result.errors)\(result.text)")
                 let status = try await shell("cat \(mounted.mount.path(".iesfs/status"))").text
                 #expect(status.contains("worker deaths: 0\n"), "\(status)")

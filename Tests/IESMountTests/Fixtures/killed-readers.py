@@ -78,6 +78,8 @@ class Readers:
         self.command("cp", self.path(name), copy)
         with open(copy, "rb") as file:
             assert hashlib.sha256(file.read()).hexdigest() == self.digest(name), f"cp of {name}: other bytes"
+        # It is read-only, as the original.
+        os.unlink(copy)
 
     def sha256sum(self):
         names = self.some(3)
