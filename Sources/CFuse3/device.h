@@ -155,6 +155,7 @@ static inline int ies_fuse_take_over(
     // The flag is every worker's: one that died here has left it set.
     int flags = fcntl(descriptor, F_GETFL) & ~O_NONBLOCK;
     if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) return -errno;
+    memset(buffer, 0, IES_FUSE_LONGEST_REQUEST);
     int error = 0;
     while (error == 0) {
         ssize_t count = read(descriptor, buffer, IES_FUSE_LONGEST_REQUEST);

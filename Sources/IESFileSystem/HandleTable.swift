@@ -12,6 +12,8 @@ struct HandleTable<Object: Sendable>: Sendable {
         var isInherited = false
     }
 
+    /// Of slots that are new: another one for each worker, so that a handle that was not kept for it is no one's.
+    var firstUse: UInt32 = 1
     private var slots: [Slot] = []
     private var free: [Int] = []
 
@@ -49,7 +51,7 @@ struct HandleTable<Object: Sendable>: Sendable {
 
     mutating func insert(_ object: Object) -> HandleID {
         let index = free.popLast() ?? slots.count
-        if index == slots.count { slots.append(Slot()) }
+        if index == slots.count { slots.append(Slot(use: firstUse)) }
         slots[index].object = object
         return HandleID(rawValue: UInt64(slots[index].use) << 32 | UInt64(index))
     }
@@ -66,6 +68,9 @@ struct HandleTable<Object: Sendable>: Sendable {
         free.append(index)
         return object
     }
+
+    /// - Parameter generation: Which worker it is, counted from 1.
+    static func firstUse(ofWorker generation: UInt32) -> UInt32 { max(1, generation &* 0x9E37_79B1) }
 
     /// 0 stays free, so that no handle is ever 0.
     static func use(after use: UInt32) -> UInt32 { use == .max ? 1 : use + 1 }

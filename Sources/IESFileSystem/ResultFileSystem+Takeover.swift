@@ -26,6 +26,8 @@ extension ResultFileSystem {
     /// Takes over what the record holds. Called once, before the first request.
     func inherit() {
         var versions: Set<VersionID> = []
+        let generation = UInt32(truncatingIfNeeded: kept?.generation ?? 0)
+        handles.withLock { $0.firstUse = HandleTable<OpenObject>.firstUse(ofWorker: generation) }
         for slot in kept?.handleSlots() ?? [] {
             handles.withLock { $0.inherit(use: slot.use, isOpen: slot.handle != nil) }
             guard let handle = slot.handle else { continue }

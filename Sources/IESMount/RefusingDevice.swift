@@ -16,9 +16,13 @@ package struct RefusingDevice {
     }
 
     private enum Opcode {
-        static let forget: UInt32 = 2, release: UInt32 = 18, flush: UInt32 = 25, releaseDirectory: UInt32 = 29
-        static let interrupt: UInt32 = 36, batchForget: UInt32 = 42
+        static let forget: UInt32 = 2, open: UInt32 = 14, release: UInt32 = 18, flush: UInt32 = 25
+        static let openDirectory: UInt32 = 27, releaseDirectory: UInt32 = 29, interrupt: UInt32 = 36
+        static let batchForget: UInt32 = 42
     }
+
+    /// Programs that go on after each error bring one request after another, and others have to get their turn.
+    private static let mostAtOnce = 1_000
 
     /// Takes over from a worker that died: what it left unanswered is refused with what comes.
     ///
@@ -40,10 +44,10 @@ package struct RefusingDevice {
         return refuse()
     }
 
-    /// Refuses what has come; false if the mount has gone.
+    /// Refuses what has come, or the first thousand; false if the mount has gone.
     package func refuse() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: Int(IES_FUSE_LONGEST_REQUEST), alignment: 8) { buffer in
-            while true {
+            for _ in 0..<Self.mostAtOnce {
                 let count = read(descriptor, buffer.baseAddress, buffer.count)
                 if count >= Layout.header {
                     refuse(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
@@ -53,6 +57,7 @@ package struct RefusingDevice {
                     return false
                 }
             }
+            return true
         }
     }
 
@@ -60,6 +65,7 @@ package struct RefusingDevice {
     package func end() { _ = fcntl(descriptor, F_SETFL, flags) }
 
     private func refuse(_ request: UnsafeRawBufferPointer) {
+        let unique = request.loadUnaligned(fromByteOffset: Layout.unique, as: UInt64.self)
         var error = -EIO
         switch request.loadUnaligned(fromByteOffset: Layout.opcode, as: UInt32.self) {
         case Opcode.forget, Opcode.batchForget, Opcode.interrupt: return
@@ -67,13 +73,15 @@ package struct RefusingDevice {
             guard request.count >= Layout.header + 8 else { break }
             kept.noteReleased(handle: request.loadUnaligned(fromByteOffset: Layout.header, as: UInt64.self))
             error = 0
+        case Opcode.open, Opcode.openDirectory:
+            // One that is sent again may have been kept.
+            let mark = TakeoverRecord.resendMark
+            if unique & mark != 0 { kept.noteRefused(request: unique & ~mark) }
         // close(2): there is nothing that it could have lost.
         case Opcode.flush: error = 0
         default: break
         }
-        var reply: (length: UInt32, error: Int32, unique: UInt64) = (
-            16, error, request.loadUnaligned(fromByteOffset: Layout.unique, as: UInt64.self)
-        )
+        var reply: (length: UInt32, error: Int32, unique: UInt64) = (16, error, unique)
         // That the caller has gone is nothing to tell anybody.
         _ = withUnsafeBytes(of: &reply) { write(descriptor, $0.baseAddress, $0.count) }
     }

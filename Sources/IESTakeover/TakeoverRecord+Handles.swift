@@ -77,6 +77,19 @@ extension TakeoverRecord {
         if head & 0xff == State.open { memory.setWord(slot + Field.head, head & ~0xff | State.released) }
     }
 
+    /// An OPEN is answered with an error, although a worker may have kept a handle for it: the kernel never knew that.
+    ///
+    /// - Parameter number: Of the OPEN, without the mark of one that is sent again.
+    package func noteRefused(request number: UInt64) {
+        let count = Int(min(memory.word(RecordLayout.usedHandles), UInt64(room.handles)))
+        for slot in (0..<count).lazy.compactMap({ self.room.handle($0) }) {
+            let head = memory.word(slot + Field.head)
+            if head & 0xff == State.open, memory.word(slot + Field.request) == number {
+                memory.setWord(slot + Field.head, head & ~0xff | State.released)
+            }
+        }
+    }
+
     /// Every slot that was ever used, in order.
     package func handleSlots() -> [HandleSlot] {
         let count = Int(min(memory.word(RecordLayout.usedHandles), UInt64(room.handles)))

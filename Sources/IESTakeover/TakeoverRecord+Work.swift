@@ -83,6 +83,7 @@ extension TakeoverRecord {
 
     /// The oldest makes room: the kernel sends a request again only until it is answered.
     private func poison(_ request: UInt64) {
+        noteRefused(request: request)
         for index in (1..<RecordLayout.mostPoisoned).reversed() {
             memory.setWord(RecordLayout.poisoned + 8 * index, memory.word(RecordLayout.poisoned + 8 * (index - 1)))
         }

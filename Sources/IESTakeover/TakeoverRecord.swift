@@ -28,6 +28,8 @@ package enum TakeoverError: Error, Hashable, Sendable, CustomStringConvertible {
 package final class TakeoverRecord: Sendable {
     /// Changes whenever holders and workers of different builds could misunderstand each other.
     package static let version: UInt64 = 1
+    /// What the kernel adds to the number of a request that it sends again (Linux 6.9, `FUSE_UNIQUE_RESEND`).
+    package static let resendMark: UInt64 = 1 << 63
 
     let memory: SharedMemory
     let room: RecordRoom
@@ -136,5 +138,8 @@ package final class TakeoverRecord: Sendable {
         memory.setText(RecordLayout.lastDeath, room: RecordLayout.textRoom, other.lastDeath)
         memory.setSigned(RecordLayout.lastDeathTime, other.lastDeathTime)
         memory.setWord(RecordLayout.deaths, other.deaths)
+        memory.setText(RecordLayout.lastUpgrade, room: RecordLayout.textRoom, other.lastUpgradeFailure)
+        memory.setWord(RecordLayout.upgrades, other.upgrades)
+        memory.setWord(RecordLayout.failedUpgrades, other.failedUpgrades)
     }
 }

@@ -21,6 +21,7 @@ import Testing
         return plan
     }
 
+    private static let awaited = Action.setTimer(HolderPlan.takeOverTime)
     private static let killed = "was killed by signal 9 (Killed)"
     private static let crashed = "was killed by signal 11 (Segmentation fault)"
 
@@ -28,8 +29,8 @@ import Testing
         var plan = running()
         #expect(
             effects(plan.handle(.workerEnded(.killed(signal: 9), .somebody)))
-                == [.noteDeath(Self.killed, isSuspicious: false), .setTimer(nil), .startWorker(.proven)])
-        #expect(effects(plan.handle(.message(.ready))).isEmpty)
+                == [.noteDeath(Self.killed, isSuspicious: false), Self.awaited, .startWorker(.proven)])
+        #expect(effects(plan.handle(.message(.ready))) == [.setTimer(nil)])
         #expect(plan.phase == .running)
     }
 
@@ -57,7 +58,7 @@ import Testing
         }
         let actions = effects(plan.handle(.workerEnded(.killed(signal: 11)), at: .seconds(5)))
         #expect(actions.suffix(2) == [.refuseRequests, .setTimer(.seconds(1))])
-        #expect(effects(plan.handle(.timer, at: .seconds(6))) == [.setTimer(nil), .startWorker(.proven)])
+        #expect(effects(plan.handle(.timer, at: .seconds(6))) == [Self.awaited, .startWorker(.proven)])
         // It grows.
         #expect(plan.handle(.workerEnded(.killed(signal: 11)), at: .seconds(7)).last == .setTimer(.seconds(2)))
     }
@@ -85,11 +86,11 @@ import Testing
         plan.ability = .impossible("this kernel is old")
         _ = plan.handle(.message(.ready))
         let actions = plan.handle(.workerEnded(.killed(signal: 11)))
-        #expect(effects(actions).suffix(3) == [.disconnect, .unmount(lazily: true), .mountAgain])
+        #expect(effects(actions).suffix(4) == [.disconnect, .unmount(lazily: true), Self.awaited, .mountAgain])
         #expect(
             actions.contains { if case .log(_, let text) = $0 { text.contains("this kernel is old") } else { false } })
         #expect(plan.handle(.unmounted(true)).isEmpty)
-        #expect(effects(plan.handle(.message(.ready))).isEmpty)
+        #expect(effects(plan.handle(.message(.ready))) == [.setTimer(nil)])
         #expect(plan.phase == .running)
         // One that dies before it serves would do so for ever.
         _ = plan.handle(.workerEnded(.killed(signal: 11)))
@@ -119,8 +120,8 @@ import Testing
             effects(plan.handle(.upgradeRequested)) == [.startCandidate, .setTimer(HolderPlan.loadTime)])
         #expect(
             effects(plan.handle(.candidate(.loaded))) == [.drainWorker, .setTimer(HolderPlan.drainTime)])
-        #expect(effects(plan.handle(.workerEnded(.exited(0)))) == [.setTimer(nil), .promoteCandidate])
-        #expect(effects(plan.handle(.message(.ready))) == [.noteUpgrade(failure: nil)])
+        #expect(effects(plan.handle(.workerEnded(.exited(0)))) == [Self.awaited, .promoteCandidate])
+        #expect(effects(plan.handle(.message(.ready))) == [.setTimer(nil), .noteUpgrade(failure: nil)])
         #expect(plan.phase == .running && plan.upgrade == nil)
     }
 
@@ -147,7 +148,7 @@ import Testing
         _ = plan.handle(.message(.failed("no cache", .failure)))
         #expect(
             effects(plan.handle(.workerEnded(.exited(1)))) == [
-                .noteUpgrade(failure: "the new program's worker gave up: no cache"), .setTimer(nil),
+                .noteUpgrade(failure: "the new program's worker gave up: no cache"), Self.awaited,
                 .startWorker(.proven),
             ])
     }
@@ -158,19 +159,85 @@ import Testing
         _ = plan.handle(.candidate(.loaded))
         #expect(effects(plan.handle(.timer)) == [.signalWorker(.kill)])
         #expect(
-            effects(plan.handle(.workerEnded(.killed(signal: 9), .somebody))) == [.setTimer(nil), .promoteCandidate])
+            effects(plan.handle(.workerEnded(.killed(signal: 9), .somebody))) == [Self.awaited, .promoteCandidate])
     }
 
     @Test func `in a pause an upgrade starts the new program at once`() {
         var plan = running()
         for second in 1...5 { _ = plan.handle(.workerEnded(.killed(signal: 11)), at: .seconds(second)) }
-        #expect(effects(plan.handle(.upgradeRequested)) == [.setTimer(nil), .startWorker(.installed)])
-        #expect(effects(plan.handle(.message(.ready))) == [.noteUpgrade(failure: nil)])
+        #expect(effects(plan.handle(.upgradeRequested)) == [Self.awaited, .startWorker(.installed)])
+        #expect(effects(plan.handle(.message(.ready))) == [.setTimer(nil), .noteUpgrade(failure: nil)])
     }
 
     @Test func `an unmount while an upgrade loads takes the candidate with it`() {
         var plan = running()
         _ = plan.handle(.upgradeRequested)
         #expect(effects(plan.handle(.stopRequested)).contains(.endCandidate))
+    }
+
+    @Test func `a worker that does not get to serve is killed, and the next one follows`() {
+        var plan = running()
+        _ = plan.handle(.workerEnded(.killed(signal: 11)))
+        #expect(effects(plan.handle(.timer)) == [.signalWorker(.kill)])
+        let actions = effects(plan.handle(.workerEnded(.killed(signal: 9), .somebody)))
+        #expect(actions.last == .startWorker(.proven))
+        guard case .noteDeath(let text, isSuspicious: true)? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(text.contains("did not take over"))
+    }
+
+    /// Both ended between two looks: the worker's end comes first.
+    @Test func `a candidate that is gone when its turn comes is followed by the program before`() {
+        var plan = running()
+        _ = plan.handle(.upgradeRequested)
+        _ = plan.handle(.candidate(.loaded))
+        #expect(plan.handle(.workerEnded(.killed(signal: 9), .somebody)).last == .promoteCandidate)
+        #expect(plan.handle(.candidateEnded(.killed(signal: 9))).isEmpty)
+        let actions = effects(plan.handle(.startFailed("the new program's process ended before its turn")))
+        #expect(actions.last == .startWorker(.proven))
+    }
+
+    @Test func `a worker whose successor is gone has to end all the same, and in time`() {
+        var plan = running()
+        _ = plan.handle(.upgradeRequested)
+        _ = plan.handle(.candidate(.loaded))
+        #expect(effects(plan.handle(.candidateEnded(.exited(1)))).last == .setTimer(HolderPlan.drainTime))
+        #expect(effects(plan.handle(.timer)) == [.signalWorker(.kill)])
+        #expect(effects(plan.handle(.workerEnded(.killed(signal: 9), .somebody))).last == .startWorker(.proven))
+        #expect(plan.upgrade == nil)
+    }
+
+    @Test func `where workers cannot follow each other an upgrade is refused with the reason`() {
+        var plan = running()
+        plan.ability = .impossible("this kernel is old")
+        let actions = effects(plan.handle(.upgradeRequested))
+        guard actions.count == 1, case .noteUpgrade(let failure?) = actions[0] else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(failure.contains("this kernel is old"))
+    }
+
+    @Test func `a new program that crashes soon is followed by the one before, later ones by itself`() {
+        func upgraded() -> HolderPlan {
+            var plan = running()
+            _ = plan.handle(.upgradeRequested, at: .seconds(100))
+            _ = plan.handle(.candidate(.loaded), at: .seconds(100))
+            _ = plan.handle(.workerEnded(.exited(0)), at: .seconds(100))
+            _ = plan.handle(.message(.ready), at: .seconds(100))
+            return plan
+        }
+        var plan = upgraded()
+        let actions = effects(plan.handle(.workerEnded(.killed(signal: 11)), at: .seconds(110)))
+        #expect(actions.last == .startWorker(.previous))
+        #expect(actions.contains { if case .noteUpgrade(.some) = $0 { true } else { false } })
+        plan = upgraded()
+        #expect(
+            effects(plan.handle(.workerEnded(.killed(signal: 11)), at: .seconds(161))).last == .startWorker(.proven))
+        plan = upgraded()
+        let killed = plan.handle(.workerEnded(.killed(signal: 9), .somebody), at: .seconds(110))
+        #expect(effects(killed).last == .startWorker(.proven), "not its fault")
     }
 }

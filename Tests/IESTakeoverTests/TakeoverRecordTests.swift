@@ -136,6 +136,21 @@ import Testing
         #expect(record.handleSlots().map(\.isReleased) == [false, true, false])
     }
 
+    @Test func `a handle whose open was refused after all is told as closed`() throws {
+        let record = try TakeoverRecord.create()
+        for slot in 0..<3 as Range<UInt64> {
+            record.keep(TakeoverRecord.Handle(number: 5 << 32 | slot, kind: .file, inode: 7, request: slot + 100))
+        }
+        record.noteRefused(request: 101)
+        record.noteRefused(request: 7)
+        #expect(record.handleSlots().map(\.isReleased) == [false, true, false])
+        mark(record, [102])
+        _ = record.takeMarks(suspected: true)
+        mark(record, [102])
+        #expect(record.takeMarks(suspected: true) == [102])
+        #expect(record.handleSlots().map(\.isReleased) == [false, true, true])
+    }
+
     // MARK: Requests that workers die of
 
     private func mark(_ record: TakeoverRecord, _ requests: [UInt64]) {

@@ -30,8 +30,10 @@ struct UpgradeCommand: ParsableCommand {
             let owner = try MountTable.current().mount(at: path)?.owner
             // Says so where nothing of ours is mounted.
             _ = try FuseConnection(at: path)
-            let before = try StatusText(of: path)
-            guard let holder = HolderProcess(id: before["holder"], at: path, owner: owner) else {
+            // In a pause between workers nobody says anything.
+            let before = try? StatusText(of: path)
+            let named = before.flatMap { HolderProcess(id: $0["holder"], at: path, owner: owner) }
+            guard let holder = named ?? HolderProcess.find(at: path, owner: owner) else {
                 throw MountError(.failed, "The process that holds the mount at \(path) cannot be found.")
             }
             guard kill(holder.id, SIGUSR1) == 0 else {
@@ -43,12 +45,12 @@ struct UpgradeCommand: ParsableCommand {
         }
     }
 
-    private func wait(for path: FilePath, since before: StatusText) throws(MountError) {
+    /// - Parameter before: Nil where there was no worker: then whoever serves first tells how it ended.
+    private func wait(for path: FilePath, since before: StatusText?) throws(MountError) {
         let clock = ContinuousClock()
         let end = clock.now + Self.patience
         while clock.now < end {
-            let now = try StatusText(of: path)
-            if now["upgrades"] != before["upgrades"] {
+            if let now = try? StatusText(of: path), let upgrades = now["upgrades"], upgrades != before?["upgrades"] {
                 let outcome = now["last upgrade"] ?? ""
                 guard outcome == "succeeded" else { throw MountError(.failed, "The upgrade \(outcome)") }
                 StandardOutput.write("\(path) is served by iesfs \(now["version"] ?? "") now\n")

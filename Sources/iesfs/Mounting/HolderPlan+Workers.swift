@@ -7,33 +7,43 @@ import Logging
 /// program was loaded.
 extension HolderPlan {
     /// The worker serves.
-    mutating func tookOver() -> [Action] {
+    mutating func tookOver(at now: Duration) -> [Action] {
         let isUpgrade = upgrade == .switching
         let isRenewed = phase == .renewing
         phase = .running
         unserved = 0
         upgrade = isUpgrade ? nil : upgrade
-        if isUpgrade { return [.log(.notice, "upgraded: a new worker has taken over"), .noteUpgrade(failure: nil)] }
-        return [.log(.notice, isRenewed ? "mounted again" : "a new worker has taken over")]
+        guard isUpgrade else {
+            return [.setTimer(nil), .log(.notice, isRenewed ? "mounted again" : "a new worker has taken over")]
+        }
+        probationEnd = now + DeathCount.window
+        return [
+            .setTimer(nil), .log(.notice, "upgraded: a new worker has taken over"), .noteUpgrade(failure: nil),
+        ]
     }
 
     /// Goes on after a worker that ended.
     mutating func follow(_ end: ChildProcess.End, _ cause: WorkerDeath.Cause, at now: Duration) -> [Action] {
-        if upgrade == .draining {
+        // What was said of this worker is not said of the next.
+        let cause = hang.map { .hang($0) } ?? cause
+        let death = WorkerDeath(end: end, cause: cause)
+        var text = death.description
+        if case .failed(let words, _) = failure { text = "gave up: \(words)" }
+        (hang, failure) = (nil, nil)
+        switch upgrade {
+        case .draining:
             upgrade = .switching
             phase = .takingOver
             hasWorker = true
             workerStart = now
-            return [.setTimer(nil), .promoteCandidate]
+            return [.setTimer(Self.takeOverTime), .promoteCandidate]
+        case .switching: return fallBack(text, to: .proven, at: now)
+        case .abandoned: upgrade = nil
+        case .loading, nil: break
         }
-        var cause = cause
-        if let hang { cause = .hang(hang) }
-        hang = nil
-        let death = WorkerDeath(end: end, cause: cause)
-        var text = death.description
-        if case .failed(let words, _) = failure { text = "gave up: \(words)" }
-        failure = nil
-        if upgrade == .switching { return fallBack(text, at: now) }
+        if let end = probationEnd, now < end, death.isSuspicious, phase != .renewing {
+            return endCandidate() + [.noteDeath(text, isSuspicious: true)] + fallBack(text, to: .previous, at: now)
+        }
         var actions: [Action] = endCandidate("the worker in use \(text)")
         actions += [
             .log(.error, "the worker process \(text)"), .noteDeath(text, isSuspicious: death.isSuspicious),
@@ -45,7 +55,9 @@ extension HolderPlan {
             hasWorker = true
             workerStart = now
             let words = "mounting again, because \(reason); files that were open there are lost to their programs"
-            return actions + [.log(.warning, words), .disconnect, .unmount(lazily: true), .mountAgain]
+            return actions + [
+                .log(.warning, words), .disconnect, .unmount(lazily: true), .setTimer(Self.takeOverTime), .mountAgain,
+            ]
         case .possible:
             // Whoever kills a worker finds another one: that is no reason to stop serving, unless none ever gets so far.
             unserved += phase == .takingOver ? 1 : 0
@@ -61,12 +73,12 @@ extension HolderPlan {
         phase = .takingOver
         hasWorker = true
         workerStart = now
-        return [.setTimer(nil), .startWorker(program)]
+        return [.setTimer(Self.takeOverTime), .startWorker(program)]
     }
 
     mutating func startFailed(_ text: String, at now: Duration) -> [Action] {
         hasWorker = false
-        if upgrade == .switching { return fallBack(text, at: now) }
+        if upgrade == .switching { return fallBack(text, to: .proven, at: now) }
         let actions: [Action] = [.log(.error, text), .noteDeath("could not be started: \(text)", isSuspicious: false)]
         guard phase == .takingOver else { return actions + giveUp() }
         return actions + pause(for: deaths.died(at: now, startedAt: now) ?? .seconds(1))
@@ -76,6 +88,12 @@ extension HolderPlan {
         guard phase == .running else { return [] }
         hang = text
         return [.log(.error, "the worker process hangs: \(text); another one takes over"), .signalWorker(.kill)]
+    }
+
+    /// It does not serve, and has had the time to.
+    mutating func takeoverIsLate() -> [Action] {
+        hang = "it did not take over within \(Self.takeOverTime.components.seconds) s"
+        return [.signalWorker(.kill)]
     }
 
     private mutating func pause(for pause: Duration) -> [Action] {
@@ -96,6 +114,10 @@ extension HolderPlan {
     mutating func startUpgrade(at now: Duration) -> [Action] {
         switch phase {
         case .running where upgrade == nil:
+            if case .impossible(let reason) = ability {
+                let words = "not tried, because \(reason): unmount and mount again"
+                return [.log(.error, "the upgrade failed: \(words)"), .noteUpgrade(failure: words)]
+            }
             upgrade = .loading
             return [.log(.info, "upgrading, as asked"), .startCandidate, .setTimer(Self.loadTime)]
         case .pausing:
@@ -103,7 +125,8 @@ extension HolderPlan {
             upgrade = .switching
             return [.log(.info, "upgrading, as asked")] + startNext(.installed, at: now)
         case .running, .starting, .takingOver, .renewing, .releasing, .draining:
-            return [.log(.warning, "an upgrade was asked for while another change is under way; not done")]
+            let words = "not done, because another change is under way: try again"
+            return [.log(.warning, "the upgrade failed: \(words)"), .noteUpgrade(failure: words)]
         }
     }
 
@@ -122,15 +145,17 @@ extension HolderPlan {
         case .loading: return endCandidate("the new program's process \(end) before it was loaded")
         case .draining:
             // The worker ends all the same: it has stopped reading. Its own program follows it.
-            return endCandidate("the new program's process \(end) before its turn")
-        case .switching, nil: return []
+            let actions = endCandidate("the new program's process \(end) before its turn")
+            upgrade = .abandoned
+            return actions + [.setTimer(Self.drainTime)]
+        case .switching, .abandoned, nil: return []
         }
     }
 
     mutating func upgradeIsLate() -> [Action] {
         switch upgrade {
         case .loading: endCandidate("the new program was not loaded within \(Self.loadTime.components.seconds) s")
-        case .draining: [.signalWorker(.kill)]
+        case .draining, .abandoned: [.signalWorker(.kill)]
         case .switching, nil: []
         }
     }
@@ -146,13 +171,14 @@ extension HolderPlan {
         return actions
     }
 
-    /// The new program's worker ended before it served.
-    private mutating func fallBack(_ reason: String, at now: Duration) -> [Action] {
+    /// The new program's worker ended before it served, or soon after.
+    private mutating func fallBack(_ reason: String, to program: Program, at now: Duration) -> [Action] {
         upgrade = nil
+        probationEnd = nil
         let words = "the new program's worker \(reason)"
         return [
             .log(.error, "the upgrade failed: \(words); going back to the program before"),
             .noteUpgrade(failure: words),
-        ] + startNext(.proven, at: now)
+        ] + startNext(program, at: now)
     }
 }

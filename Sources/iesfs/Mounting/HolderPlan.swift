@@ -69,6 +69,8 @@ struct HolderPlan: Sendable {
     enum Program: Hashable, Sendable {
         /// That of the last worker that served.
         case proven
+        /// That of the worker before the last upgrade.
+        case previous
         /// The one installed now.
         case installed
     }
@@ -86,6 +88,8 @@ struct HolderPlan: Sendable {
     static let loadTime: Duration = .seconds(20)
     /// For a worker to end that was told to drain.
     static let drainTime: Duration = .seconds(15)
+    /// For a worker to serve that was started: it may have to wait for a slow disk.
+    static let takeOverTime: Duration = .seconds(60)
 
     /// So many workers in a row that were killed before they served count as crashes.
     static let mostUnserved = 10
@@ -112,6 +116,8 @@ struct HolderPlan: Sendable {
         case draining
         /// The new program's worker is taking over.
         case switching
+        /// The worker was told to end, and there is no candidate any more.
+        case abandoned
     }
 
     var phase = Phase.starting
@@ -124,6 +130,8 @@ struct HolderPlan: Sendable {
     var unserved = 0
     var failure: ControlMessage?
     var hang: String?
+    /// Until then the program that an upgrade brought has not shown that it works.
+    var probationEnd: Duration?
     private var wasUnmounted = false
 
     /// Whether workers can follow each other on this mount; to be set before readiness is told.
@@ -132,7 +140,7 @@ struct HolderPlan: Sendable {
     /// - Parameter now: The time since any one moment.
     mutating func handle(_ event: Event, at now: Duration = .zero) -> [Action] {
         switch event {
-        case .message(let message): receive(message)
+        case .message(let message): receive(message, at: now)
         case .workerEnded(let end, let cause): finish(end, cause, at: now)
         case .candidate(let message): receiveFromCandidate(message)
         case .candidateEnded(let end): candidateEnded(end)
@@ -147,14 +155,14 @@ struct HolderPlan: Sendable {
         }
     }
 
-    private mutating func receive(_ message: ControlMessage) -> [Action] {
+    private mutating func receive(_ message: ControlMessage, at now: Duration) -> [Action] {
         switch message {
         case .ready:
             switch phase {
             case .starting:
                 phase = .running
                 return [.report(.ready)]
-            case .takingOver, .renewing: return tookOver()
+            case .takingOver, .renewing: return tookOver(at: now)
             case .running, .pausing, .releasing, .draining: return []
             }
         case .progress, .warning:
@@ -231,7 +239,8 @@ struct HolderPlan: Sendable {
             return [.signalWorker(signal), .setTimer(Self.lastGrace)]
         case .pausing: return startNext(.proven, at: now)
         case .running: return upgradeIsLate()
-        case .starting, .takingOver, .renewing: return []
+        case .takingOver, .renewing: return takeoverIsLate()
+        case .starting: return []
         }
     }
 }

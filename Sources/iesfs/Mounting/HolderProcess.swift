@@ -7,6 +7,19 @@ import SystemPackage
 struct HolderProcess {
     let id: pid_t
 
+    /// The one that holds the mount, looked for among all processes: for a mount that does not say.
+    static func find(at mountpoint: FilePath, owner: UInt32?) -> HolderProcess? {
+        guard let directory = opendir("/proc") else { return nil }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let found = HolderProcess(id: name, at: mountpoint, owner: owner) { return found }
+        }
+        return nil
+    }
+
     /// Nil unless there is such a process, of root or the mount's owner, and it says that it holds this mount: a mount is not
     /// to be believed when it names a process that is to get a signal.
     ///

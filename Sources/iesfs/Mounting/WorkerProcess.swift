@@ -41,20 +41,33 @@ struct WorkerProcess {
         defer { theirs.close() }
         var pipe: [Int32] = [-1, STDERR_FILENO]
         if inBackground, pipe2(&pipe, O_CLOEXEC | O_NONBLOCK) != 0 {
+            ours.close()
             throw ProgramError("no pipe for the worker process: \(CurrentError.text)")
         }
         defer { if inBackground { Glibc.close(pipe[1]) } }
-        process = try ChildProcess.start(
-            ChildProcess.Setup(
-                arguments: ["worker", job.source, job.mountpoint, "-o", job.resolved.asArgument]
-                    + (inBackground ? [] : ["--foreground"]) + (standsBy ? ["--stand-by"] : []),
-                descriptors: [
-                    theirs.descriptor, legacy.device, legacy.lock.rawValue, legacy.record.descriptor,
-                ],
-                standardError: pipe[1], hasOwnGroup: true, workingDirectory: "/",
-                withheld: [ServiceManager.variable, "WATCHDOG_USEC", "WATCHDOG_PID"], executable: executable))
+        do throws(ProgramError) {
+            process = try ChildProcess.start(
+                Self.setup(executable, job, legacy, theirs, pipe[1], inBackground: inBackground, standsBy: standsBy))
+        } catch {
+            ours.close()
+            if inBackground { Glibc.close(pipe[0]) }
+            throw error
+        }
         socket = ours
         output = inBackground ? pipe[0] : nil
+    }
+
+    private static func setup(
+        _ executable: Executable, _ job: MountJob, _ legacy: Legacy, _ theirs: ControlSocket, _ standardError: Int32,
+        inBackground: Bool, standsBy: Bool
+    ) -> ChildProcess.Setup {
+        ChildProcess.Setup(
+            arguments: ["worker", job.source, job.mountpoint, "-o", job.resolved.asArgument]
+                + (inBackground ? [] : ["--foreground"]) + (standsBy ? ["--stand-by"] : []),
+            descriptors: [theirs.descriptor, legacy.device, legacy.lock.rawValue, legacy.record.descriptor],
+            standardError: standardError, hasOwnGroup: true, workingDirectory: "/",
+            withheld: [ServiceManager.variable, "WATCHDOG_USEC", "WATCHDOG_PID"], executable: executable,
+            blocked: Worker.signals)
     }
 
     /// To be polled for reading.

@@ -20,6 +20,8 @@ struct WorkerSuccession {
     private var candidate: WorkerProcess?
     /// What the last worker that served was started from.
     private var proven: Executable
+    /// What those before it were.
+    private var previous: Executable?
     /// While there is no worker.
     private var refusing: RefusingDevice?
     private var device: Int32 = -1
@@ -85,7 +87,9 @@ struct WorkerSuccession {
         var events: [HolderPlan.Event] = []
         if let worker {
             let messages = worker.messages()
-            if messages.contains(.ready) { proven = worker.executable }
+            if messages.contains(.ready), proven !== worker.executable {
+                (previous, proven) = (proven, worker.executable)
+            }
             events += messages.map { .message($0) }
             show(worker, log)
         }
@@ -142,6 +146,10 @@ struct WorkerSuccession {
             switch action {
             case .signalWorker(let signal): worker?.process.signal(signal.number)
             case .startWorker(.proven): try start(proven, on: device)
+            case .startWorker(.previous):
+                proven = previous ?? proven
+                previous = nil
+                try start(proven, on: device)
             case .startWorker(.installed): try start(try Executable.at(installedPath), on: device)
             case .refuseRequests:
                 let refusing = RefusingDevice(device, kept: record)
@@ -155,6 +163,9 @@ struct WorkerSuccession {
             case .startCandidate: return startCandidate(installedPath)
             case .endCandidate: candidate?.process.signal(SIGKILL)
             case .promoteCandidate:
+                guard candidate != nil else {
+                    return [.startFailed("the new program's process ended before its turn")]
+                }
                 record.generation += 1
                 record.takeMarks(suspected: false)
                 memoryKills = OutOfMemory.kills

@@ -40,6 +40,8 @@ struct ChildProcess: Sendable {
         /// What to start; nil: the very file that runs now, even if another was installed meanwhile. The child finds it open
         /// after its other descriptors.
         var executable: Executable?
+        /// Signals that wait until the child is ready to take them.
+        var blocked: [Int32] = []
     }
 
     static let firstDescriptor: Int32 = 3
@@ -77,7 +79,7 @@ struct ChildProcess: Sendable {
         }
         posix_spawn_file_actions_addclosefrom_np(&actions, firstDescriptor + Int32(descriptors.count))
         if let directory = setup.workingDirectory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
-        setSignals(&attributes, hasOwnGroup: setup.hasOwnGroup)
+        setSignals(&attributes, setup)
 
         let file =
             setup.executable == nil
@@ -112,16 +114,17 @@ struct ChildProcess: Sendable {
         return End(status: status)
     }
 
-    /// No signal blocked, each with its standard action.
-    private static func setSignals(_ attributes: inout posix_spawnattr_t, hasOwnGroup: Bool) {
-        var none = sigset_t()
+    /// No signal blocked but those that are to be, each with its standard action.
+    private static func setSignals(_ attributes: inout posix_spawnattr_t, _ setup: Setup) {
+        var blocked = sigset_t()
         var all = sigset_t()
-        sigemptyset(&none)
+        sigemptyset(&blocked)
+        for signal in setup.blocked { sigaddset(&blocked, signal) }
         sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigmask(&attributes, &blocked)
         posix_spawnattr_setsigdefault(&attributes, &all)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        if hasOwnGroup { flags |= POSIX_SPAWN_SETPGROUP }
+        if setup.hasOwnGroup { flags |= POSIX_SPAWN_SETPGROUP }
         posix_spawnattr_setflags(&attributes, Int16(flags))
     }
 

@@ -13,6 +13,13 @@ struct StatusText {
     init(of mountpoint: FilePath) throws(MountError) {
         do {
             text = try SmallText.read(mountpoint.appending(".iesfs").appending("status"))
+        } catch Errno.ioError {
+            throw MountError(
+                .failed,
+                """
+                The mount at \(mountpoint) answers nothing at the moment: its workers die again and again, and the next \
+                one is started after a pause. Its log says more; 'iesfs upgrade' starts the program installed now.
+                """)
         } catch {
             throw MountError(
                 .failed,

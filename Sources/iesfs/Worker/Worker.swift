@@ -28,9 +28,12 @@ struct Worker {
     /// How long requests that wait may still be answered when another worker is to take over.
     private static let drainTime: Duration = .seconds(2)
 
+    /// Blocked from the start of its process on: one that comes while it loads waits.
+    static let signals = [SIGTERM, SIGINT, SIGHUP]
+
     /// Returns when the mount has gone. To be called before any other thread is started.
     func run() throws(ProgramError) -> ExitStatus {
-        let signals = SignalQueue([SIGTERM, SIGINT, SIGHUP])
+        let signals = SignalQueue(Self.signals)
         signal(SIGPIPE, SIG_IGN)
         // A file larger than RLIMIT_FSIZE allows is an error like any other of the cache's disk.
         signal(SIGXFSZ, SIG_IGN)
