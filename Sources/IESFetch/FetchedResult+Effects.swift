@@ -57,7 +57,9 @@ extension FetchedResult {
             switch action {
             case .start(let id, let range):
                 let download = Download(id, range: range, of: self)
-                if fetching.plan.isAwaited(range) { download.ticket.raise(to: .reading) }
+                for (read, waiting) in fetching.waiting where fetching.plan.serves(id, read: read) {
+                    download.ticket.raise(to: waiting.priority)
+                }
                 fetching.downloads[id] = download
                 effects.starts.append(download)
             case .stop(let id):

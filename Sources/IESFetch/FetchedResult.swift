@@ -119,14 +119,16 @@ package final class FetchedResult: Sendable {
     }
 
     /// Says of an open file what it reads, so that its downloads keep ahead of it.
-    package func makeStream() -> ReadStream {
+    ///
+    /// - Parameter priority: Of the requests that its reads wait for.
+    package func makeStream(priority: RequestPriority = .reading) -> ReadStream {
         let held = fetching.withLock { fetching in
             fetching.openStreams += 1
             return fetching.releaseHold()
         }
         held?.resume()
         file.openings.add(1, ordering: .relaxed)
-        return ReadStream(of: self, settings: settings)
+        return ReadStream(of: self, settings: settings, priority: priority)
     }
 
     private func begin(
@@ -141,13 +143,15 @@ package final class FetchedResult: Sendable {
             guard missing.contains(where: { $0.overlaps(range) }) else { return .answer(continuation, .success(())) }
             if fetching.isChanged { return .answer(continuation, .failure(.changed)) }
             if let known = fetching.failure(in: missing, now: now) { return .answer(continuation, .failure(known)) }
+            let priority = stream?.priority ?? .reading
             fetching.waiting[read] = Fetching.Waiting(
-                continuation: continuation, deadline: now + settings.timeout, stream: stream.map(ObjectIdentifier.init))
+                continuation: continuation, deadline: now + settings.timeout, stream: stream.map(ObjectIdentifier.init),
+                priority: priority)
             let held = fetching.releaseHold()
             var effects = carryOut(fetching.plan.read(read, range: range, missing: missing), &fetching)
             effects.resumed = held
             for (id, download) in fetching.downloads where fetching.plan.serves(id, read: read) {
-                download.ticket.raise(to: .reading)
+                download.ticket.raise(to: priority)
             }
             return effects
         }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESService
+
 /// The changing part of a `FetchedResult`.
 struct Fetching {
     typealias Continuation = CheckedContinuation<Result<Void, FetchError>, Never>
@@ -8,6 +10,7 @@ struct Fetching {
         let continuation: Continuation
         var deadline: ContinuousClock.Instant
         let stream: ObjectIdentifier?
+        let priority: RequestPriority
     }
 
     private struct Failure {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IESCache
+import IESService
 import Synchronization
 
 /// What one open file reads, so that downloads keep ahead of sequential readers.
@@ -15,11 +16,14 @@ package final class ReadStream: Sendable {
 
     /// Names it among the streams of all results.
     let number = ReadStream.count.add(1, ordering: .relaxed).newValue
+    /// Of the requests that its reads wait for.
+    let priority: RequestPriority
     private let result: FetchedResult
     private let state: Mutex<State>
 
-    init(of result: FetchedResult, settings: FetchSettings) {
+    init(of result: FetchedResult, settings: FetchSettings, priority: RequestPriority) {
         self.result = result
+        self.priority = priority
         result.source.openStreams.add(1, ordering: .relaxed)
         state = Mutex(State(pattern: ReadPattern(head: settings.probe, maximum: settings.readAhead)))
     }

@@ -48,7 +48,8 @@ extension FetchedResult {
     }
 
     private func fetchMissing() async throws(FetchError) {
-        let stream = makeStream()
+        // Whoever reads goes first.
+        let stream = makeStream(priority: .readAhead)
         defer { stream.close() }
         for start in stride(from: 0, to: size, by: Int64.Stride(Self.step)) {
             if Task.isCancelled { throw .cancelled }

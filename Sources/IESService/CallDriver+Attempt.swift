@@ -9,7 +9,7 @@ extension CallDriver {
     struct Admission {
         let pass: Breakers.Pass
         /// Nil for a call that carries none.
-        let loan: CredentialKeeper.Loan?
+        var loan: CredentialKeeper.Loan?
 
         func gaveUp() {
             pass.gaveUp()
@@ -21,21 +21,30 @@ extension CallDriver {
     private func admit(
         _ call: ServiceCall, _ ticket: RequestTicket, _ deadline: inout ContinuousClock.Instant
     ) async throws(ServiceFailure) -> Admission {
+        var hasTurn = call.project == nil
         while true {
             let pass = try await breakers.admit(to: endpoint, deadline: deadline)
-            var loan: CredentialKeeper.Loan?
+            var admission = Admission(pass: pass, loan: nil)
+            var hasWaited = false
             do throws(ServiceFailure) {
-                if call.isSigned { loan = try await credentials.admit(call.project, deadline: deadline) }
-                if let project = call.project {
-                    deadline += try await budgets.admit(project, ticket, deadline: deadline)
+                if call.isSigned {
+                    admission.loan = try await credentials.admit(call.project, deadline: deadline)
+                }
+                if !hasTurn, let project = call.project {
+                    // Who waits for a turn is nobody to wait for: another call may find out about host and credentials.
+                    deadline += try await budgets.admit(project, ticket, deadline: deadline) { [admission] in
+                        hasWaited = true
+                        admission.gaveUp()
+                    }
+                    hasTurn = true
                 }
             } catch {
-                Admission(pass: pass, loan: loan).gaveUp()
+                admission.gaveUp()
                 throw error
             }
             // Waiting took its time, in which the endpoint may have been lost.
-            if pass.isValid { return Admission(pass: pass, loan: loan) }
-            loan?.gaveUp()
+            if !hasWaited, pass.isValid { return admission }
+            admission.loan?.gaveUp()
         }
     }
 
@@ -62,7 +71,7 @@ extension CallDriver {
                 pass.reached()
                 loan?.accepted()
             }
-            let outcome = await exchange(request, gate, deadline: deadline)
+            let outcome = await exchange(request, gate, deadline: deadline).redacting(credentials)
             note(outcome, pass, lasting: start.duration(to: settings.instant()))
             note(outcome, loan, call)
             switch outcome {
@@ -70,10 +79,10 @@ extension CallDriver {
             case .held(let answer, let bytes): return .held(answer, bytes)
             case .document(let bytes): return .document(bytes)
             case .refused(let error, let serverDate):
-                var failure = Failure(failure: .refused(error.redacting(credentials)), isFromEndpoint: isAtEndpoint)
+                var failure = Failure(failure: .refused(error), isFromEndpoint: isAtEndpoint)
                 if case .keys? = credentials, isAtEndpoint { failure.dates = serverDate.map { (date, $0) } }
                 if let loan, error.refusesAuthentication {
-                    failure.refused = (loan, error.redacting(credentials))
+                    failure.refused = (loan, error)
                 }
                 throw failure
             case .failed(let failure, let isAnswered): throw Failure(failure: failure, isAnswered: isAnswered)
@@ -113,9 +122,11 @@ extension CallDriver {
     private func note(_ outcome: ResponseGate.Outcome, _ loan: CredentialKeeper.Loan?, _ call: ServiceCall) {
         guard let loan else { return }
         switch outcome {
-        case .delivered, .held, .document, .redirected, .failed(_, isAnswered: true): loan.accepted()
+        // Told when the answer came; its end may be much later, and says nothing new.
+        case .delivered, .failed(_, isAnswered: true): break
+        case .held, .document, .redirected: loan.accepted()
         case .refused(let error, _) where error.refusesAuthentication: break
-        case .refused(let error, _) where error.deniesName: loan.denied(call.path, error.redacting(loan.credentials))
+        case .refused(let error, _) where error.deniesName: loan.denied(call.path, error)
         case .refused(let error, _) where error.provesCredentials: loan.accepted()
         case .refused, .failed: loan.gaveUp()
         }
@@ -124,7 +135,8 @@ extension CallDriver {
     /// Tells the breaker what came of a request.
     private func note(_ outcome: ResponseGate.Outcome, _ pass: Breakers.Pass, lasting time: Duration) {
         switch outcome {
-        case .delivered, .held, .document, .redirected, .failed(_, isAnswered: true): pass.reached()
+        case .delivered, .failed(_, isAnswered: true): break
+        case .held, .document, .redirected: pass.reached()
         case .refused(let error, _): note(.refused(error), pass)
         // Who had little time left learns nothing.
         case .failed(.deadline, _) where time >= settings.connectTimeout * 0.9: pass.failed(.deadline)
@@ -201,5 +213,13 @@ extension CallDriver {
             }
             return gate.outcome(of: result)
         }
+    }
+}
+
+extension ResponseGate.Outcome {
+    /// Without the secrets that the request carried, before anybody sees it.
+    fileprivate func redacting(_ credentials: Credentials?) -> ResponseGate.Outcome {
+        guard case .refused(let error, let date) = self else { return self }
+        return .refused(error.redacting(credentials), serverDate: date)
     }
 }

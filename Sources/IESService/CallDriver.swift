@@ -35,13 +35,13 @@ struct CallDriver: Sendable {
     let settings: ServiceSettings
     let budgets: RequestBudgets
     let breakers: Breakers
-    let skew = ClockSkew()
+    let skew: ClockSkew
     private let backoff = Backoff()
     private let logger: Logger?
 
     init(
         endpoint: Endpoint, transport: any Transport, credentials: CredentialKeeper, settings: ServiceSettings,
-        budgets: RequestBudgets, breakers: Breakers, logger: Logger?
+        budgets: RequestBudgets, breakers: Breakers, skew: ClockSkew = ClockSkew(), logger: Logger?
     ) {
         self.endpoint = endpoint
         self.transport = transport
@@ -49,15 +49,15 @@ struct CallDriver: Sendable {
         self.settings = settings
         self.budgets = budgets
         self.breakers = breakers
+        self.skew = skew
         self.logger = logger
     }
 
     /// - Parameter deadline: Extended by the time that this machine's own budget holds the call back.
     func perform(
         _ call: ServiceCall, _ purpose: ResponseGate.Purpose, ticket: RequestTicket = RequestTicket(),
-        deadline: ContinuousClock.Instant
+        extending deadline: inout ContinuousClock.Instant
     ) async throws(ServiceFailure) -> Success {
-        var deadline = deadline
         var retry = 0
         var hasCorrectedClock = false
         var hasOtherCredentials = false

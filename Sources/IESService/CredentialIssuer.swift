@@ -24,6 +24,14 @@ enum IssuerSource: Sendable {
         }
     }
 
+    /// A token is for one project; keys are for all.
+    var isOfProject: Bool {
+        switch self {
+        case .metadata: false
+        case .identity: true
+        }
+    }
+
     func issue() async throws(CredentialError) -> IssuedCredentials {
         switch self {
         case .metadata(let service): try await service.issue()
@@ -86,7 +94,15 @@ final class CredentialIssuer: Sendable {
     }
 
     /// The service does not take them. The next use waits for others.
-    func refused(_ credentials: Credentials) { state.withLock { $0.plan.refused(credentials) } }
+    func refused(_ credentials: Credentials) {
+        let error = CredentialError(
+            .refused,
+            "the service takes none of the credentials that come from \(source): see whether they are its region's")
+        state.withLock { $0.plan.refused(credentials, because: error, at: settings.instant()) }
+    }
+
+    /// The service takes them.
+    func accepted(_ credentials: Credentials) { state.withLock { $0.plan.accepted(credentials) } }
 
     func forgive() { state.withLock { $0.plan.forgive() } }
 
@@ -99,7 +115,14 @@ final class CredentialIssuer: Sendable {
     private func renew() async {
         let result: Result<IssuedCredentials, CredentialError>
         do throws(CredentialError) {
-            result = .success(try await source.issue())
+            let issued = try await source.issue()
+            if let lifetime = issued.lifetime, lifetime <= .zero {
+                throw CredentialError(
+                    .unavailable,
+                    "\(source) hands out credentials that have ended already: see whether this machine's clock is right"
+                )
+            }
+            result = .success(issued)
         } catch {
             result = .failure(error)
         }

@@ -43,14 +43,22 @@ final class CredentialKeeper: Sendable {
     /// Credentials that a call was given, to be told what becomes of it.
     struct Loan: Sendable {
         fileprivate let holder: CredentialLatch.Holder
+        /// Who has issued them; nil where nobody has.
+        fileprivate let issuer: CredentialIssuer?
+        /// Of its admission through the latch.
+        fileprivate let id: Int
         fileprivate let keeper: CredentialKeeper
 
         var credentials: Credentials { holder.credentials }
 
         /// The service let the call through.
-        func accepted() { keeper.latch.update { [holder] latch, _ in latch.accepted(holder) } }
+        func accepted() {
+            issuer?.accepted(holder.credentials)
+            keeper.latch.update { [holder] latch, _ in latch.accepted(holder) }
+        }
 
-        func gaveUp() { keeper.latch.update { [holder] latch, _ in latch.gaveUp(holder) } }
+        /// The call has ended, or waits, without saying anything about them.
+        func gaveUp() { keeper.latch.update { [holder, id] latch, _ in latch.gaveUp(holder, by: id) } }
 
         /// The service does not let them see the call's name.
         func denied(_ name: String, _ error: ServiceError) {
@@ -70,19 +78,27 @@ final class CredentialKeeper: Sendable {
     func admit(
         _ project: ProjectID?, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) -> Loan {
-        let holder: CredentialLatch.Holder
-        do throws(CredentialError) {
-            holder = try await candidate(project, deadline)
-        } catch {
-            throw .credentials(error)
-        }
-        switch await latch.admit(CredentialLatch.Visitor(holder: holder, deadline: deadline)).verdict {
-        case .go(let credentials):
-            return Loan(
-                holder: CredentialLatch.Holder(scope: holder.scope, credentials: credentials), keeper: self)
-        case .refused(let error): throw .refused(error)
-        case .late: throw .deadline
-        case nil: throw .transport(.cancelled)
+        var wasRefused = false
+        while true {
+            let holder: CredentialLatch.Holder
+            let issuer: CredentialIssuer?
+            do throws(CredentialError) {
+                (holder, issuer) = try await candidate(project, deadline)
+            } catch {
+                throw .credentials(error)
+            }
+            let (id, verdict) = await latch.admit(CredentialLatch.Visitor(holder: holder, deadline: deadline))
+            switch verdict {
+            case .go(let credentials):
+                return Loan(
+                    holder: CredentialLatch.Holder(scope: holder.scope, credentials: credentials), issuer: issuer,
+                    id: id, keeper: self)
+            // While it waited, others may have come.
+            case .refused where !wasRefused: wasRefused = true
+            case .refused(let error): throw .refused(error)
+            case .late: throw .deadline
+            case nil: throw .transport(.cancelled)
+            }
         }
     }
 
@@ -109,18 +125,21 @@ final class CredentialKeeper: Sendable {
 
     private func candidate(
         _ project: ProjectID?, _ deadline: ContinuousClock.Instant
-    ) async throws(CredentialError) -> CredentialLatch.Holder {
+    ) async throws(CredentialError) -> (CredentialLatch.Holder, issuer: CredentialIssuer?) {
         let found = try store.found()
         guard let issuer = try issuer(for: found, project) else {
             guard case .credentials(let credentials)? = found else { throw store.missing }
             note(store.source)
-            return CredentialLatch.Holder(scope: nil, credentials: credentials)
+            return (CredentialLatch.Holder(scope: nil, credentials: credentials), nil)
         }
         do throws(CredentialError) {
             let credentials = try await issuer.current(deadline: deadline)
             let remaining = issuer.remaining.map { ", for \($0.components.seconds / 60) min" } ?? ""
             note("\(issuer.source)\(remaining)")
-            return CredentialLatch.Holder(scope: project, credentials: credentials)
+            return (
+                CredentialLatch.Holder(scope: issuer.source.isOfProject ? project : nil, credentials: credentials),
+                issuer
+            )
         } catch {
             guard found == nil, error.kind != .refused else { throw error }
             throw CredentialError(store.missing.kind, "\(store.missing.description); \(error.description)")
@@ -176,9 +195,10 @@ final class CredentialKeeper: Sendable {
     private func refused(
         _ holder: CredentialLatch.Holder, _ error: ServiceError, deadline: ContinuousClock.Instant
     ) async -> Bool {
-        let isNew = latch.update { latch, now in latch.refused(holder, error, at: now) }
+        // First, so that those whom the latch turns away find that others are on their way.
         for issuer in state.withLock({ Array($0.issuers.values) }) { issuer.refused(holder.credentials) }
-        if let next = try? await candidate(holder.scope ?? nil, deadline), next != holder { return true }
+        let isNew = latch.update { latch, now in latch.refused(holder, error, at: now) }
+        if let (next, _) = try? await candidate(holder.scope, deadline), next != holder { return true }
         let hasFallback = latch.look { latch, now in latch.fallback(for: holder, at: now) != nil }
         if isNew { hasFallback ? warnOfFallback(error) : warn(error) }
         return hasFallback

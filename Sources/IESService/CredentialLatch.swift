@@ -125,9 +125,9 @@ struct CredentialLatch: TurnstileRules {
         return refused(holder, error, at: now)
     }
 
-    /// A call with them has ended without saying anything about them.
-    mutating func gaveUp(_ holder: Holder) {
-        trials[holder] = nil
+    /// A call with them, let in as `id`, has ended without saying anything about them.
+    mutating func gaveUp(_ holder: Holder, by id: Int) {
+        if trials[holder] == id { trials[holder] = nil }
     }
 
     /// Someone has looked after the credentials: whatever was refused may be tried again.

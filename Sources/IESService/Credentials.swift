@@ -42,13 +42,15 @@ package struct CredentialError: Error, Hashable, Sendable, CustomStringConvertib
         case invalid
         /// Who issues them does not do so now; it may later.
         case unavailable
-        /// Who issues them refuses: with the same request it would again.
+        /// Who issues them refuses who asks: with the same request it would again.
         case refused
+        /// Who issues them refuses what is asked for.
+        case denied
     }
 
     package let kind: Kind
     /// Asking again soon would do harm: a wrong password locks its user.
-    var isFinal: Bool { kind == .refused }
+    var isFinal: Bool { kind == .refused || kind == .denied }
     /// One sentence for the reader: what is wrong and what mends it.
     package let description: String
 

@@ -44,7 +44,8 @@ package final class IdentityClient: Sendable {
     ) async throws(ServiceFailure) -> [ProjectID] {
         let call = ServiceCall.projects(named: name)
         let purpose = ResponseGate.Purpose.document(limit: Self.listLimit, url: driver.url(of: call))
-        guard case .document(let bytes) = try await driver.perform(call, purpose, deadline: deadline),
+        var deadline = deadline
+        guard case .document(let bytes) = try await driver.perform(call, purpose, extending: &deadline),
             case let reading = JSONText.read(bytes), reading.isWhole,
             case .array(let list)? = reading.value?["projects"]
         else { throw .malformed("IAM's list of projects is not the JSON that it should be.") }

@@ -54,7 +54,7 @@ struct IdentityService: Sendable {
                 domain_name, and that the project is theirs
                 """)
         case 400, 403, 404:
-            CredentialError(.refused, "IAM at \(endpoint) gives no token for project \(project) (\(status))")
+            CredentialError(.denied, "IAM at \(endpoint) gives no token for project \(project) (\(status))")
         default: CredentialError(.unavailable, "IAM at \(endpoint) gives no token now (\(status))")
         }
     }

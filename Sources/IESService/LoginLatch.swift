@@ -5,8 +5,8 @@ import Synchronization
 
 /// Keeps a user name and a password from being tried often: IAM locks users, and each project needs a token of its own.
 ///
-/// Until one exchange has gone well there is one at a time, and a refusal holds back those of all projects for a while. Later
-/// a refusal is the project's own, unless five different ones in a row are refused.
+/// Until one exchange has gone well there is one at a time, and a refusal of the user holds back those of all projects for a
+/// while. Later a refusal is the project's own, unless five different ones in a row are refused.
 final class LoginLatch: Sendable {
     private let latch: Turnstile<CredentialLatch>
     private let settings: ServiceSettings
@@ -25,7 +25,8 @@ final class LoginLatch: Sendable {
     ) async throws(CredentialError) -> IssuedCredentials {
         // Long enough for the exchange that goes before.
         let deadline = settings.instant() + .seconds(60)
-        switch await latch.admit(CredentialLatch.Visitor(holder: holder, deadline: deadline)).verdict {
+        let (id, verdict) = await latch.admit(CredentialLatch.Visitor(holder: holder, deadline: deadline))
+        switch verdict {
         case .go: break
         case .refused: throw lastRefusal.withLock { $0 } ?? Self.busy
         case .late, nil: throw Self.busy
@@ -35,16 +36,19 @@ final class LoginLatch: Sendable {
             latch.update { [holder] latch, _ in latch.accepted(holder) }
             return issued
         } catch {
-            note(error, project)
+            note(error, project, id)
             throw error
         }
     }
 
     func forgive() { latch.update { latch, _ in latch.forgive() } }
 
-    private func note(_ error: CredentialError, _ project: ProjectID) {
-        guard error.kind == .refused else {
-            latch.update { [holder] latch, _ in latch.gaveUp(holder) }
+    private func note(_ error: CredentialError, _ project: ProjectID, _ id: Int) {
+        guard
+            error.kind == .refused
+                || error.kind == .denied && latch.look({ [holder] latch, _ in latch.hasWorked(holder) })
+        else {
+            latch.update { [holder] latch, _ in latch.gaveUp(holder, by: id) }
             return
         }
         lastRefusal.withLock { $0 = error }

@@ -28,6 +28,9 @@ struct RenewalPlan: Sendable {
     private(set) var isUnderWay = false
     /// They are no good although they have not ended.
     private var isSpent = false
+    /// How many in a row the service has refused without ever taking one.
+    private var rejections = 0
+    private var wasAccepted = false
 
     static let retry = Backoff(base: .seconds(1), cap: .seconds(60))
 
@@ -53,6 +56,7 @@ struct RenewalPlan: Sendable {
     mutating func renewed(_ issued: IssuedCredentials, at now: Instant, random: Double) {
         isUnderWay = false
         failure = nil
+        if held?.credentials != issued.credentials { wasAccepted = false }
         isSpent = false
         guard let lifetime = issued.lifetime else {
             held = (issued.credentials, nil, nil)
@@ -74,11 +78,23 @@ struct RenewalPlan: Sendable {
         failure = (error, now + bound * (error.isFinal ? 1 : 0.5 + min(max(random, 0), 1) / 2), count)
     }
 
-    /// The service refuses these; if they are what is held, the next use waits for new ones.
-    mutating func refused(_ credentials: Credentials) {
-        if held?.credentials == credentials { isSpent = true }
+    /// The service takes these.
+    mutating func accepted(_ credentials: Credentials) {
+        guard held?.credentials == credentials else { return }
+        wasAccepted = true
+        rejections = 0
+    }
+
+    /// The service refuses these; if they are what is held, the next use waits for new ones. Where new ones were refused as
+    /// well, without ever working, they are at fault no more, and none are asked for during a while that grows.
+    mutating func refused(_ credentials: Credentials, because error: CredentialError, at now: Instant) {
+        guard held?.credentials == credentials, !isSpent else { return }
+        isSpent = true
+        rejections += wasAccepted ? 0 : 1
+        guard rejections > 1 else { return }
+        failure = (error, now + CredentialLatch.hold.bound(beforeRetry: rejections - 2), rejections - 1)
     }
 
     /// Asks anew whatever has failed.
-    mutating func forgive() { failure = nil }
+    mutating func forgive() { (failure, rejections) = (nil, 0) }
 }

@@ -16,11 +16,14 @@ final class RequestBudgets: Sendable {
 
     /// Waits until a request of the project may go out, and returns how long the budget held it back; such time does not
     /// count against `deadline`.
+    ///
+    /// - Parameter onWait: Called if it may not go at once, before the wait.
     func admit(
-        _ project: ProjectID, _ ticket: RequestTicket, deadline: ContinuousClock.Instant
+        _ project: ProjectID, _ ticket: RequestTicket, deadline: ContinuousClock.Instant, onWait: () -> Void = {}
     ) async throws(ServiceFailure) -> Duration {
         let verdict = await queue(of: project).admit(.init(ticket: ticket, deadline: deadline)) {
             ticket.isHeldBack()
+            onWait()
         }.verdict
         ticket.goesOn(at: settings.instant())
         switch verdict {

@@ -90,7 +90,7 @@ struct RequestQueue: TurnstileRules {
         var best: (index: Int, priority: RequestPriority)?
         for (index, entry) in waiting.enumerated() {
             let priority = entry.visitor.ticket.priority
-            if priority > best?.priority ?? .probingAhead || best == nil { best = (index, priority) }
+            if best.map({ priority > $0.priority }) ?? true { best = (index, priority) }
             if priority == .reading { break }
         }
         return best?.index

@@ -3,9 +3,7 @@
 import Synchronization
 
 /// Whose requests go first when not all may go.
-package enum RequestPriority: Int, Comparable, CaseIterable, Sendable {
-    /// For sizes nobody has asked for yet.
-    case probingAhead
+package enum RequestPriority: Int, Comparable, Sendable {
     /// For bytes a reader will want soon.
     case readAhead
     /// Somebody waits for it.

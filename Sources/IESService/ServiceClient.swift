@@ -36,6 +36,7 @@ package final class ServiceClient: Sendable {
         self.endpoint = endpoint
         let (budgets, breakers) = (RequestBudgets(settings), Breakers(settings))
         var keepers: [ObjectIdentifier: CredentialKeeper] = [:]
+        var skews: [Endpoint: ClockSkew] = [:]
         var ordered: [CredentialKeeper] = []
         func driver(_ endpoint: Endpoint, _ store: CredentialStore) -> CallDriver {
             let known = keepers[ObjectIdentifier(store)]
@@ -45,9 +46,11 @@ package final class ServiceClient: Sendable {
                 keepers[ObjectIdentifier(store)] = keeper
                 ordered.append(keeper)
             }
+            let skew = skews[endpoint] ?? ClockSkew()
+            skews[endpoint] = skew
             return CallDriver(
                 endpoint: endpoint, transport: transport, credentials: keeper, settings: settings, budgets: budgets,
-                breakers: breakers, logger: logger)
+                breakers: breakers, skew: skew, logger: logger)
         }
         self.driver = driver(endpoint, credentials)
         self.routes = routes.mapValues { driver($0.endpoint ?? endpoint, $0.credentials ?? credentials) }
@@ -106,7 +109,8 @@ package final class ServiceClient: Sendable {
         let driver = driver(of: id.project)
         let question = ResultQuestion(url: driver.url(of: call), range: range, isConditional: call.isConditional)
         let noting = HealthNotingReceiver(receiver, health)
-        switch try await perform(call, .result(noting, question), by: driver, ticket: ticket, deadline: deadline) {
+        var deadline = deadline
+        switch try await perform(call, .result(noting, question), by: driver, ticket: ticket, extending: &deadline) {
         case .delivered, .document: return
         case .held(let answer, let bytes):
             do throws(TransportError) {
@@ -124,11 +128,12 @@ package final class ServiceClient: Sendable {
         of project: ProjectID, deadline: ContinuousClock.Instant
     ) async throws(ServiceFailure) -> TaskList {
         var paging = TaskPaging()
+        var deadline = deadline
         var request = paging.first
         while true {
             let step: TaskPaging.Step
             do throws(ServiceFailure) {
-                let (page, size) = try await page(request, of: project, deadline: deadline)
+                let (page, size) = try await page(request, of: project, extending: &deadline)
                 step = paging.received(page, bytes: size)
             } catch .transport(.cancelled) {
                 throw .transport(.cancelled)
@@ -158,8 +163,9 @@ package final class ServiceClient: Sendable {
         }
         let call = project.map { ServiceCall.tasks(of: $0, .init(offset: 0, limit: 1), retryLimit: 0) } ?? .greeting
         do throws(ServiceFailure) {
+            var deadline = deadline
             _ = try await perform(
-                call, .document(limit: Self.pageLimit, url: driver.url(of: call)), by: driver, deadline: deadline)
+                call, .document(limit: Self.pageLimit, url: driver.url(of: call)), by: driver, extending: &deadline)
         } catch .refused(let error) {
             guard call.isSigned, error.refusesCredentials else { return }
             throw .refused(error)
@@ -171,11 +177,10 @@ package final class ServiceClient: Sendable {
     /// Every call goes through here, so that one place knows how they end.
     private func perform(
         _ call: ServiceCall, _ purpose: ResponseGate.Purpose, by driver: CallDriver,
-        ticket: RequestTicket = RequestTicket(),
-        deadline: ContinuousClock.Instant
+        ticket: RequestTicket = RequestTicket(), extending deadline: inout ContinuousClock.Instant
     ) async throws(ServiceFailure) -> CallDriver.Success {
         do throws(ServiceFailure) {
-            let outcome = try await driver.perform(call, purpose, ticket: ticket, deadline: deadline)
+            let outcome = try await driver.perform(call, purpose, ticket: ticket, extending: &deadline)
             health.answered()
             return outcome
         } catch {
@@ -185,12 +190,12 @@ package final class ServiceClient: Sendable {
     }
 
     private func page(
-        _ request: TaskPaging.Request, of project: ProjectID, deadline: ContinuousClock.Instant
+        _ request: TaskPaging.Request, of project: ProjectID, extending deadline: inout ContinuousClock.Instant
     ) async throws(ServiceFailure) -> (page: TaskPage, size: Int) {
         let call = ServiceCall.tasks(of: project, request)
         let driver = driver(of: project)
         let purpose = ResponseGate.Purpose.document(limit: Self.pageLimit, url: driver.url(of: call))
-        guard case .document(let bytes) = try await perform(call, purpose, by: driver, deadline: deadline) else {
+        guard case .document(let bytes) = try await perform(call, purpose, by: driver, extending: &deadline) else {
             throw .malformed("The service's task list is not a document.")
         }
         let reading = JSONText.read(bytes)

@@ -10,7 +10,7 @@ extension ServiceError {
         let secrets: [Secret] =
             switch credentials {
             case .token(let token): [token]
-            case .keys(let keys): [keys.secretKey] + (keys.securityToken.map { [$0] } ?? [])
+            case .keys(let keys): [keys.secretKey, Secret(keys.accessKey)] + (keys.securityToken.map { [$0] } ?? [])
             case nil: []
             }
         func redacted(_ text: String) -> String {

@@ -149,4 +149,18 @@ import Testing
         }
         #expect(Set(urls) == Set((0..<3).map { "https://example.com/v2/p1/ies/result/t\($0)" }))
     }
+
+    @Test func `a refusal that is shared shows nothing of the request it answered`() async throws {
+        let bench = try Bench(
+            ScriptedTransport(.text(503, "{\"error_code\":\"X\",\"error_msg\":\"you sent \(Bench.accessKey)\"}")),
+            retries: 0, isInRealTime: true)
+        for _ in 0..<8 { _ = await bench.result() }
+        for failure in await ask(bench, 3) {
+            guard case .refused(let error)? = failure else {
+                Issue.record("\(String(describing: failure))")
+                continue
+            }
+            #expect(error.message == "you sent <redacted>")
+        }
+    }
 }

@@ -45,7 +45,9 @@ import Testing
         #expect(ask(&latch, 0, new) == .go("new"))
         #expect(ask(&latch, 1, new) == .waits)
         #expect(ask(&latch, 2, new) == .waits)
-        latch.gaveUp(new)
+        latch.gaveUp(new, by: 7)
+        #expect(ids(&latch) == [], "another one's")
+        latch.gaveUp(new, by: 0)
         #expect(ids(&latch) == [1])
         latch.accepted(new)
         #expect(ids(&latch) == [2])
@@ -189,10 +191,37 @@ import Testing
         var plan = plan()
         _ = step(&plan, at: 0)
         plan.renewed(issued("a", lasting: nil), at: start, random: 0)
-        plan.refused(.token(Secret("other")))
+        plan.refused(.token(Secret("other")), because: Self.rejected, at: start)
         #expect(step(&plan, at: 1_000_000) == .use(.token(Secret("a")), renews: false))
-        plan.refused(.token(Secret("a")))
+        plan.refused(.token(Secret("a")), because: Self.rejected, at: start)
         #expect(step(&plan, at: 1_000_000) == .wait(begins: true))
+    }
+
+    private static let rejected = CredentialError(.refused, "none is taken")
+
+    @Test func `an issuer whose credentials are never taken is asked once more, then left alone ever longer`() {
+        var plan = plan()
+        _ = step(&plan, at: 0)
+        plan.renewed(issued("a", lasting: nil), at: start, random: 0)
+        plan.accepted(.token(Secret("a")))
+        plan.refused(.token(Secret("a")), because: Self.rejected, at: start)
+        #expect(step(&plan, at: 0) == .wait(begins: true), "those had worked")
+        plan.renewed(issued("b", lasting: nil), at: start, random: 0)
+        plan.refused(.token(Secret("b")), because: Self.rejected, at: start)
+        #expect(step(&plan, at: 0) == .wait(begins: true))
+        var now = 0
+        for (number, seconds) in [60, 120, 240, 480, 600, 600].enumerated() {
+            plan.renewed(issued("c\(number)", lasting: nil), at: start + .seconds(now), random: 0)
+            plan.refused(.token(Secret("c\(number)")), because: Self.rejected, at: start + .seconds(now))
+            #expect(
+                step(&plan, at: now + seconds - 1) == .fail(Self.rejected, nextTry: start + .seconds(now + seconds)))
+            now += seconds
+            #expect(step(&plan, at: now) == .wait(begins: true))
+        }
+        plan.renewed(issued("d", lasting: nil), at: start + .seconds(now), random: 0)
+        plan.accepted(.token(Secret("d")))
+        plan.refused(.token(Secret("d")), because: Self.rejected, at: start + .seconds(now))
+        #expect(step(&plan, at: now) == .wait(begins: true), "one that worked makes up for all")
     }
 
     @Test func `an issuer that refuses is left alone for a minute, then longer`() {

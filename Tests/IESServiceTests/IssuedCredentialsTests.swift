@@ -64,6 +64,25 @@ import Testing
         #expect(lab.count(.metadataKeys) == 2)
     }
 
+    @Test func `keys of the server that are refused are tried once, however many projects there are`() async throws {
+        let lab = try Lab(hasMetadata: true)
+        lab.service.inject(
+            .refusal(Refusal(status: 401, code: "APIG.0303", message: "no")), on: .result, times: nil)
+        for number in 0..<6 { #expect(await lab.read(project: ProjectID(rawValue: "project\(number)")!) != nil) }
+        #expect(lab.count(.result) == 1)
+    }
+
+    @Test func `keys that have ended when they come are not asked for in a loop`() async throws {
+        let lab = try Lab(hasMetadata: true, movesClock: true)
+        lab.service.change { $0.keyLifetime = .zero }
+        guard case .credentials(let error)? = await lab.read() else {
+            Issue.record("it was read")
+            return
+        }
+        #expect(error.kind == .missing && error.description.contains("clock"), "\(error)")
+        #expect(lab.count(.metadataKeys) <= 2)
+    }
+
     @Test func `a token that the metadata service has forgotten is asked for again`() async throws {
         let lab = try Lab(hasMetadata: true)
         lab.service.change { $0.metadataTokens = .required }
@@ -197,6 +216,28 @@ import Testing
         lab.service.expireTokens()
         #expect(await lab.readAll(50).isEmpty)
         #expect(lab.count(.token) == 2)
+    }
+
+    /// The first call tries the token, and the others wait for what comes of it.
+    @Test func `a new token that is refused once fails nobody who waited for it`() async throws {
+        let lab = try lab()
+        lab.service.inject(.refusal(Refusal(status: 401, code: "APIG.0307", message: "renew")), on: .result)
+        #expect(await lab.readAll(50).isEmpty)
+        #expect(lab.count(.token) == 2)
+    }
+
+    @Test func `tokens that the service never takes are not asked for again and again`() async throws {
+        let lab = try lab()
+        lab.service.inject(
+            .refusal(Refusal(status: 401, code: "APIG.0301", message: "no")), on: .result, times: nil)
+        for _ in 0..<20 {
+            #expect(await lab.read() != nil)
+            lab.clock.advance(by: .seconds(1))
+        }
+        #expect(lab.count(.token) == 2 && lab.count(.result) == 2)
+        lab.service.clearFaults()
+        lab.clock.advance(by: .seconds(60))
+        #expect(await lab.read() == nil)
     }
 
     @Test func `a wrong password is not tried again soon, and is not in the error`() async throws {
