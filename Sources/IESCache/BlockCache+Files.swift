@@ -172,7 +172,7 @@ extension CacheFile {
     /// The same, after bringing the data to the disk.
     fileprivate func settle() throws(CacheError) -> CleanMark? {
         guard appearance() != nil else { return nil }
-        try data.sync()
+        try syncOrDrop()
         return appearance()
     }
 }

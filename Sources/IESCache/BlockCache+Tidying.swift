@@ -19,12 +19,16 @@ extension BlockCache {
         }
     }
 
-    /// Keeps the last index that was set aside, for whoever looks into it.
+    /// Keeps the last index that was set aside, for whoever looks into it, and no data: that takes room which nobody counts,
+    /// and which nobody can make use of.
     private func removeOldSetAsides() {
-        guard let names = try? CacheDirectory.names(in: core.directory.asideParent) else { return }
-        for name in names.sorted(by: { Double($0) ?? 0 < Double($1) ?? 0 }).dropLast() {
+        let parent = core.directory.asideParent
+        guard let names = try? CacheDirectory.names(in: parent) else { return }
+        let ordered = names.sorted { Double($0) ?? 0 < Double($1) ?? 0 }
+        for name in ordered {
             if core.isClosed { return }
-            CacheDirectory.remove(core.directory.asideParent.appending(name))
+            let place = parent.appending(name)
+            CacheDirectory.remove(name == ordered.last ? place.appending("data") : place)
         }
     }
 

@@ -37,10 +37,12 @@ final class CacheCore: Sendable {
         settling = Settling(threads: threads, logger: logger)
         watch = try DiskWatch(deadline: settings.diskDeadline, pause: settings.diskPause, logger: logger)
         writes = try WriteQueue(watch: watch)
-        watch.setOnChange { [memory, weak self] in
+        let onPause: @Sendable () -> Void = { [memory, weak self] in
             memory.wakeAll()
             self?.updateReadAhead()
         }
+        watch.setOnChange(onPause)
+        writes.setOnHold(onPause)
         updateReadAhead()
         writes.setEvictor { [weak self] count in
             guard let self else { return false }
@@ -59,6 +61,9 @@ final class CacheCore: Sendable {
     /// Nothing may be written any more.
     var isClosed: Bool { hasClosed.load(ordering: .acquiring) }
 
+    /// What arrives stays in memory for now: the disk is passed by, or all its room is taken by what may not go.
+    private var isWritingPaused: Bool { watch.isBypassed || writes.isHeld }
+
     /// True the first time.
     func claimClose() -> Bool { !hasClosed.exchange(true, ordering: .acquiringAndReleasing) }
 
@@ -68,7 +73,7 @@ final class CacheCore: Sendable {
     /// Whether bytes that have arrived may be taken. While the disk is passed by, older ones make room for them.
     func makeRoomInMemory(for count: Int) -> Bool {
         if memory.hasRoom(for: count, within: memory.share) { return true }
-        guard watch.isBypassed else { return false }
+        guard isWritingPaused else { return false }
         if memory.hasRoom(for: count, within: memory.limit) { return true }
         writes.dropOldest(max(count, MemoryPieces.pieceSize))
         return memory.hasRoom(for: count, within: memory.limit)
@@ -76,7 +81,7 @@ final class CacheCore: Sendable {
 
     /// Calls `body` once, from any thread, when `makeRoomInMemory` is worth another try.
     func whenRoomInMemory(_ body: @escaping @Sendable () -> Void) {
-        memory.whenRoom(within: watch.isBypassed ? memory.limit : memory.share, body)
+        memory.whenRoom(within: isWritingPaused ? memory.limit : memory.share, body)
     }
 
     /// Reserves space on the disk, making room for it where there is none. On the thread that writes.
@@ -101,15 +106,24 @@ final class CacheCore: Sendable {
     /// Has what was written synced, on the threads that may wait.
     private func syncAll() {
         for file in unsynced.takeAll() {
-            _ = threads.submit { [watch] in
-                let operation = watch.begin(whenLate: nil)
-                do throws(CacheError) {
-                    try file.syncOrDrop()
-                    watch.end(operation)
-                } catch {
-                    watch.end(operation, error)
-                }
-            }
+            // The watch has heard of a failure, and there is nobody else to tell.
+            _ = threads.submit { [self] in try? sync(file) }
+        }
+    }
+
+    /// No disk that is of any use is slower, in bytes per second.
+    private static let slowestSync: Int64 = 8 << 20
+
+    /// Brings what was written of `file` to the disk, or drops it. On any thread that may wait.
+    func sync(_ file: CacheFile) throws(CacheError) {
+        let time = Duration.seconds(file.unsyncedBytes / Self.slowestSync)
+        let operation = watch.begin(allowance: time, whenLate: nil)
+        do throws(CacheError) {
+            try file.syncOrDrop()
+            watch.end(operation)
+        } catch {
+            watch.end(operation, error)
+            throw error
         }
     }
 
@@ -122,7 +136,7 @@ final class CacheCore: Sendable {
 
     /// More than this would push out what was read ahead before it is read.
     private func updateReadAhead() {
-        let room = watch.isBypassed ? Int64(memory.limit) : ledger.effectiveLimit
+        let room = isWritingPaused ? Int64(memory.limit) : ledger.effectiveLimit
         readAhead.store(room / 4, ordering: .relaxed)
     }
 

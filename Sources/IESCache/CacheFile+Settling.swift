@@ -39,7 +39,7 @@ extension CacheFile {
             try verify(block)
             return block + 1
         }
-        try data.sync()
+        try core.sync(self)
         guard try data.status().size == size else { return nil }
         state.withLock { state in
             // What was fetched again meanwhile may not be on the disk.

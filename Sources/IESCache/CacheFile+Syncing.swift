@@ -10,20 +10,29 @@ extension CacheFile {
         try await core.threads.run { [self] () throws(CacheError) in try syncOrDrop() }
     }
 
-    /// On any thread that may wait.
+    /// On any thread that may wait; one at a time, because the kernel tells of a lost write once.
     func syncOrDrop() throws(CacheError) {
-        let blocks = state.withLock { state in
-            defer { state.unsynced = [] }
-            return state.unsynced.union(state.map.pieces.keys)
-        }
-        do throws(CacheError) {
-            try data.sync()
-        } catch {
-            // The kernel tells of a lost write once.
-            _ = evict(Array(blocks))
-            throw error
+        try syncing.withLock { _ throws(CacheError) in
+            let blocks = state.withLock { state in
+                defer { state.unsynced = [] }
+                return state.unsynced.union(state.map.pieces.keys)
+            }
+            do throws(CacheError) {
+                try data.sync()
+            } catch {
+                // It may be of what was written meanwhile.
+                let later = state.withLock { state in
+                    defer { state.unsynced = [] }
+                    return state.unsynced.union(state.map.pieces.keys)
+                }
+                _ = evict(Array(blocks.union(later)))
+                throw error
+            }
         }
     }
+
+    /// Bytes that were written and not synced, at most.
+    var unsyncedBytes: Int64 { state.withLock { Int64($0.unsynced.count) * Int64($0.map.blockSize) } }
 }
 
 /// The files that were written to since they were synced.

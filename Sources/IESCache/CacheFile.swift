@@ -30,6 +30,8 @@ package final class CacheFile: Sendable {
     package let record: ResultRecord
     let core: CacheCore
     let data: DataFile
+    /// Held while it is synced.
+    let syncing = Mutex(())
     let state: Mutex<State>
     /// Whether the index has a record of a clean stop, to be removed before the file changes. Held during every change
     /// of the file's content, before `state`.

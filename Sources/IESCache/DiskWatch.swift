@@ -10,6 +10,8 @@ final class DiskWatch: Sendable {
     private struct Operation {
         /// Nil while it waits for a thread.
         var start: ContinuousClock.Instant?
+        /// For much that has to be done.
+        let allowance: Duration
         var isLate = false
         /// Called once when it is late.
         let whenLate: (@Sendable () -> Void)?
@@ -73,12 +75,16 @@ final class DiskWatch: Sendable {
     /// Something is about to be asked of the disk.
     ///
     /// - Parameters:
+    ///   - allowance: What it may take beyond the deadline.
     ///   - isQueued: It waits for a thread first; `started` is to be called. It is late only if something else is.
     ///   - whenLate: Called once, from another thread, if it is not done within the deadline.
-    func begin(isQueued: Bool = false, whenLate: (@Sendable () -> Void)?) -> Int {
+    func begin(
+        allowance: Duration = .zero, isQueued: Bool = false, whenLate: (@Sendable () -> Void)?
+    ) -> Int {
         let (number, isFirst) = state.withLock { state in
             defer { state.next += 1 }
-            state.operations[state.next] = Operation(start: isQueued ? nil : .now, whenLate: whenLate)
+            state.operations[state.next] = Operation(
+                start: isQueued ? nil : .now, allowance: allowance, whenLate: whenLate)
             return (state.next, state.operations.count == 1)
         }
         if isFirst { wake.send() }
@@ -95,6 +101,8 @@ final class DiskWatch: Sendable {
     /// - Parameter error: Why it failed; only what means the disk counts.
     func end(_ number: Int, _ error: CacheError? = nil) {
         let wasLate = remove(number)
+        // That the cache may hold no more says nothing of the disk.
+        if case .noRoom? = error { return }
         if let error { failed("\(error)") } else if !wasLate { worked() }
     }
 
@@ -142,18 +150,20 @@ final class DiskWatch: Sendable {
             wake.wait(timeout: isBusy ? tick : -1)
             let (late, waiting) = state.withLock { state in
                 let now = ContinuousClock.now
-                let isSlow = state.operations.values.contains { ($0.start.map { now - $0 } ?? .zero) > deadline / 4 }
+                let isSlow = state.operations.values.contains { operation in
+                    operation.start.map { now - $0 > (deadline + operation.allowance) / 4 } ?? false
+                }
                 suspicion.store(isSlow || state.health.state != .normal, ordering: .relaxed)
                 let late = state.operations.filter { operation in
                     guard let start = operation.value.start, !operation.value.isLate else { return false }
-                    return now - start > deadline
+                    return now - start > deadline + operation.value.allowance
                 }
                 for number in late.keys { state.operations[number]?.isLate = true }
                 state.late += late.count
                 let waiting = state.late > 0 ? state.operations.values.filter { $0.start == nil } : []
                 return (late, waiting)
             }
-            if !late.isEmpty { failed("an operation takes longer than \(deadline)") }
+            if !late.isEmpty { failed("an operation takes longer than it may, which is \(deadline) for a small one") }
             for operation in late.values + waiting { operation.whenLate?() }
         }
     }

@@ -117,7 +117,7 @@ final class Index: Sendable {
                 commits.hasWarned = false
             } catch {
                 pending.withLock { pending in
-                    pending.changes.insert(contentsOf: queued, at: 0)
+                    pending.changes = IndexChange.withoutRepeats(queued + pending.changes)
                     pending.due = .now + .seconds(1)
                 }
                 throw error

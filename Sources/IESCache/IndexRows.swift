@@ -35,6 +35,21 @@ struct CleanMark: Hashable, Sendable {
 }
 
 extension IndexChange {
+    /// The same changes, without those that a later one makes up for: what waits for a disk must not grow without end.
+    static func withoutRepeats(_ changes: [IndexChange]) -> [IndexChange] {
+        var projects: Set<String> = []
+        var versions: Set<VersionID> = []
+        var kept: [IndexChange] = []
+        for change in changes.reversed() {
+            switch change {
+            case .tasks(_, let project, _): if projects.insert(project).inserted { kept.append(change) }
+            case .use(let version, _): if versions.insert(version).inserted { kept.append(change) }
+            default: kept.append(change)
+            }
+        }
+        return kept.reversed()
+    }
+
     /// - Returns: By how much it changes the space of the blocks in the index.
     func write(_ database: Database) throws -> Int64 {
         switch self {

@@ -83,13 +83,12 @@ package final class Spool: Sendable {
                 checksums.enumerated().map { .block(id, $0.offset, $0.element, charge: map.charge(of: $0.offset)) }
             }
             guard let data = state.data.take() else { throw .closed }
-            return (
-                record,
-                cache.adopt(
-                    CacheFile(
-                        record, core: cache.core, data: data, map: map, mark: nil, isMarkSynced: false, isMarked: false)
-                )
-            )
+            let file = cache.adopt(
+                CacheFile(
+                    record, core: cache.core, data: data, map: map, mark: nil, isMarkSynced: false, isMarked: false))
+            file.state.withLock { $0.unsynced.formUnion(0..<checksums.count) }
+            cache.core.wrote(Int(state.count), to: file)
+            return (record, file)
         }
     }
 }

@@ -19,7 +19,13 @@ final class WriteQueue: Sendable {
         var isWriting = false
         var isSleeping = false
         var hasStopped = false
-        var drainers: [Signal] = []
+        /// How many pieces were ever added, and how many of them are not to be written any more.
+        var added = 0
+        var done: Int { added - (entries.count - head) - (isWriting ? 1 : 0) }
+        /// Who waits for the first so many.
+        var drainers: [(target: Int, signal: Signal)] = []
+        /// Nothing is written before: there is no room, and nothing that may go.
+        var heldUntil: ContinuousClock.Instant?
         var requests: [@Sendable (Bool) -> Void] = []
         var jobs: [@Sendable (Bool) -> Void] = []
 
@@ -44,8 +50,13 @@ final class WriteQueue: Sendable {
         }
     }
 
+    /// How long until it is looked whether there is room again.
+    private static let holdTime: Duration = .seconds(1)
+
     private let watch: DiskWatch
     private let state = Mutex(State())
+    private let held = Atomic(false)
+    private let onHold = Mutex<(@Sendable () -> Void)?>(nil)
     private let wake: Signal
     private let afterIdle = Mutex<(@Sendable (Bool) -> Bool)?>(nil)
     private let evictor = Mutex<(@Sendable (Int) -> Bool)?>(nil)
@@ -58,6 +69,12 @@ final class WriteQueue: Sendable {
         _ = thread.submit { [self] in work() }
     }
 
+    /// Whether nothing is written at the moment because there is no room and nothing that may go.
+    var isHeld: Bool { held.load(ordering: .acquiring) }
+
+    /// Sets what is called when that begins, on the thread that writes.
+    func setOnHold(_ body: @escaping @Sendable () -> Void) { onHold.withLock { $0 = body } }
+
     /// Sets what makes room on the disk for so many bytes.
     func setEvictor(_ body: @escaping @Sendable (Int) -> Bool) { evictor.withLock { $0 = body } }
 
@@ -69,8 +86,10 @@ final class WriteQueue: Sendable {
     func add(_ file: CacheFile, at start: Int64) {
         let wakes = state.withLock { state in
             state.entries.append(Entry(file: file, start: start))
-            defer { state.isSleeping = false }
-            return state.isSleeping
+            state.added += 1
+            guard state.isSleeping, state.heldUntil == nil else { return false }
+            state.isSleeping = false
+            return true
         }
         if wakes { wake.send() }
     }
@@ -83,17 +102,17 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// Waits until all that was added before is on the disk, or the disk is passed by.
+    /// Waits until all that was added before is on the disk, or nothing is written.
     func drain() {
         guard let signal = try? Signal(counting: false) else { return }
         let mustWait = state.withLock { state in
-            if state.isEmpty && !state.isWriting { return false }
-            state.drainers.append(signal)
+            if state.done == state.added || state.heldUntil != nil { return false }
+            state.drainers.append((state.added, signal))
             return true
         }
         if !mustWait { return }
         // A stuck thread tells nobody.
-        while state.withLock({ state in state.drainers.contains { $0 === signal } }), !watch.isStuck {
+        while state.withLock({ state in state.drainers.contains { $0.signal === signal } }), !watch.isStuck {
             signal.wait(timeout: 100)
         }
     }
@@ -121,9 +140,13 @@ final class WriteQueue: Sendable {
             switch next() {
             case .stop: return
             case .sleep: sleep()
+            case .rest(let time): rest(time)
             case .write(let entry): write(entry)
             case .makeRoom(let requests): answer(requests)
-            case .run(let jobs): for job in jobs { job(true) }
+            case .run(let jobs):
+                for job in jobs { job(true) }
+                // They may have made room.
+                endHold()
             }
         }
     }
@@ -156,6 +179,7 @@ final class WriteQueue: Sendable {
         case makeRoom([@Sendable (Bool) -> Void])
         case run([@Sendable (Bool) -> Void])
         case sleep
+        case rest(Duration)
         case stop
     }
 
@@ -169,17 +193,40 @@ final class WriteQueue: Sendable {
                 defer { state.jobs = [] }
                 return (.run(state.jobs), [])
             }
+            if let until = state.heldUntil, !state.hasStopped, ContinuousClock.now < until {
+                defer { state.drainers = [] }
+                state.isSleeping = true
+                return (.rest(ContinuousClock.now.duration(to: until)), state.drainers.map(\.signal))
+            }
+            let done = state.done
+            let ready = state.drainers.filter { $0.target <= done }.map(\.signal)
+            state.drainers.removeAll { $0.target <= done }
             if let entry = state.pop() {
                 state.isWriting = true
-                return (.write(entry), [])
+                return (.write(entry), ready)
             }
-            defer { state.drainers = [] }
-            if state.hasStopped { return (.stop, state.drainers) }
+            if state.hasStopped { return (.stop, ready) }
             state.isSleeping = true
-            return (.sleep, state.drainers)
+            return (.sleep, ready)
         }
         for drainer in drainers { drainer.send() }
         return step
+    }
+
+    /// Until there may be room again, or somebody asks for some.
+    private func rest(_ time: Duration) {
+        wake.wait(timeout: Int32(clamping: Int64(time / .milliseconds(1)) + 1))
+        state.withLock { $0.isSleeping = false }
+    }
+
+    private func hold() {
+        state.withLock { $0.heldUntil = .now + Self.holdTime }
+        if !held.exchange(true, ordering: .acquiringAndReleasing) { onHold.withLock { $0 }?() }
+    }
+
+    private func endHold() {
+        state.withLock { $0.heldUntil = nil }
+        held.store(false, ordering: .releasing)
     }
 
     /// In milliseconds.
@@ -194,6 +241,7 @@ final class WriteQueue: Sendable {
 
     private func answer(_ requests: [@Sendable (Bool) -> Void]) {
         let hasRoom = evictor.withLock { $0 }?(MemoryPieces.pieceSize) ?? false
+        if hasRoom { endHold() }
         for request in requests { request(hasRoom) }
     }
 
@@ -203,12 +251,14 @@ final class WriteQueue: Sendable {
             let hasWritten = try entry.file.writePiece(at: entry.start)
             state.withLock { $0.isWriting = false }
             if hasWritten { watch.end(operation) } else { watch.cancel(operation) }
+            if isHeld { endHold() }
         } catch {
             state.withLock { state in
                 state.isWriting = false
                 state.putBack(entry)
             }
             watch.end(operation, error)
+            if case .noRoom = error { hold() }
         }
     }
 
@@ -219,7 +269,7 @@ final class WriteQueue: Sendable {
             return (state.hasStopped, state.drainers, state.requests + state.jobs)
         }
         for request in requests { request(false) }
-        for drainer in drainers { drainer.send() }
+        for drainer in drainers { drainer.signal.send() }
         if hasStopped { return false }
         let pause = Int64(watch.pause / .milliseconds(1)) + 1
         wake.wait(timeout: Int32(clamping: min(pause, 1_000)))

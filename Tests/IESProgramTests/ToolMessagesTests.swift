@@ -42,7 +42,7 @@ import Testing
             (.progress(ToolProgress(results: 3, done: 1, failed: 1, bytes: 5, totalBytes: 9, unsized: 1)), false),
             (.item(ToolItem(path: "p/t", errno: "EINVAL", message: "任务尚未完成\n")), false),
             (.item(ToolItem(path: "p/t", bytes: 5, fetched: 0, wrongBlocks: [1, 2])), false),
-            (.summary(ToolSummary(results: 1, failed: 2, bytes: 3)), true), (.failure("no"), true),
+            (.summary(ToolSummary(results: 1, failed: 2, bytes: 3)), true), (.failure("no"), true), (.alive, false),
         ]
         for (answer, isLast) in answers {
             let line = ToolLine.encode(answer)

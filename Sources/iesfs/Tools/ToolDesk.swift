@@ -22,10 +22,14 @@ struct ToolDesk: Sendable {
         do throws(CacheError) {
             switch request.command {
             case .prefetch: await prefetch(request, answer)
-            case .evict: try await evict(request, answer)
-            case .info: await answer(.summary(ToolSummary(cache: try await information())))
+            case .evict:
+                try await saying(.alive, answer) { () async throws(CacheError) in try await evict(request, answer) }
+            case .info:
+                let cache = try await saying(.alive, answer) { () async throws(CacheError) in try await information() }
+                await answer(.summary(ToolSummary(cache: cache)))
             case .verify: try await verify(answer)
-            case .clear: try await clear(request, answer)
+            case .clear:
+                try await saying(.alive, answer) { () async throws(CacheError) in try await clear(request, answer) }
             }
         } catch {
             await answer(.failure(error.description))
@@ -48,9 +52,17 @@ struct ToolDesk: Sendable {
         _ answer: @escaping Answer, _ progress: @escaping @Sendable () -> ToolProgress,
         _ body: () async throws(CacheError) -> Value
     ) async throws(CacheError) -> Value {
+        try await saying(.progress(progress()), answer, body)
+    }
+
+    /// Says so a few times a second while `body` is at work.
+    private func saying<Value: Sendable>(
+        _ what: @escaping @autoclosure @Sendable () -> ToolAnswer, _ answer: @escaping Answer,
+        _ body: () async throws(CacheError) -> Value
+    ) async throws(CacheError) -> Value {
         let ticker = Task {
             while !Task.isCancelled {
-                await answer(.progress(progress()))
+                await answer(what())
                 try await Task.sleep(for: .milliseconds(200))
             }
         }

@@ -33,6 +33,8 @@ struct ToolRequest: Codable, Hashable, Sendable {
 /// One line of the answer: how far it is, what became of one result, or, as the last line, the sum or why there is none.
 enum ToolAnswer: Hashable, Sendable {
     case progress(ToolProgress)
+    /// Nothing new, and the work goes on.
+    case alive
     case item(ToolItem)
     case summary(ToolSummary)
     /// Nothing could be done; one sentence.
@@ -40,7 +42,7 @@ enum ToolAnswer: Hashable, Sendable {
 
     var isLast: Bool {
         switch self {
-        case .progress, .item: false
+        case .progress, .alive, .item: false
         case .summary, .failure: true
         }
     }
@@ -128,12 +130,14 @@ struct CacheInformation: Codable, Hashable, Sendable {
 }
 
 extension ToolAnswer: Codable {
-    private enum CodingKeys: String, CodingKey { case progress, item, summary, failure }
+    private enum CodingKeys: String, CodingKey { case progress, alive, item, summary, failure }
 
     init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         if let progress = try values.decodeIfPresent(ToolProgress.self, forKey: .progress) {
             self = .progress(progress)
+        } else if values.contains(.alive) {
+            self = .alive
         } else if let item = try values.decodeIfPresent(ToolItem.self, forKey: .item) {
             self = .item(item)
         } else if let summary = try values.decodeIfPresent(ToolSummary.self, forKey: .summary) {
@@ -147,6 +151,7 @@ extension ToolAnswer: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .progress(let progress): try values.encode(progress, forKey: .progress)
+        case .alive: try values.encode(true, forKey: .alive)
         case .item(let item): try values.encode(item, forKey: .item)
         case .summary(let summary): try values.encode(summary, forKey: .summary)
         case .failure(let text): try values.encode(text, forKey: .failure)

@@ -47,6 +47,7 @@ final class ToolReport: Sendable {
     func take(_ answer: ToolAnswer, prefix: String) {
         switch answer {
         case .progress(let progress): show(progress)
+        case .alive: break
         case .item(var item):
             item.path = prefix + item.path
             state.withLock { $0.failed += item.hasFailed ? 1 : 0 }
