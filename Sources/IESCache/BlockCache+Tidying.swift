@@ -7,13 +7,16 @@ import Synchronization
 import SystemPackage
 
 extension BlockCache {
-    /// What is to be done some time after the start, on a thread of the cache's own; ends early when the cache is closed.
+    /// What is to be done some time after the start, and after the index was begun anew, on a thread of the cache's own; ends
+    /// early when the cache is closed.
     func tidy() {
         removeOldSetAsides()
-        guard !core.index.stoppedCleanly else { return }
         do throws(CacheError) {
-            core.ledger.release(-(try core.index.recount()))
-            try removeUnknownFiles()
+            if !isTidied.load(ordering: .acquiring) {
+                core.ledger.release(-(try core.index.recount()))
+                guard try removeUnknownFiles() else { return }
+            }
+            isTidied.store(true, ordering: .releasing)
         } catch {
             core.logger.warning("the cache could not be tidied", metadata: ["error": "\(error)"])
         }
@@ -33,13 +36,13 @@ extension BlockCache {
     }
 
     /// Removes data files that the index does not know: after a crash, those of bodies of unknown length, and those
-    /// whose record did not get to the disk.
-    private func removeUnknownFiles() throws(CacheError) {
+    /// whose record did not get to the disk. False: the cache was closed meanwhile.
+    private func removeUnknownFiles() throws(CacheError) -> Bool {
         for fan in try CacheDirectory.names(in: core.directory.data) {
             let directory = core.directory.data.appending(fan)
             guard let names = try? CacheDirectory.names(in: directory) else { continue }
             for name in names {
-                if core.isClosed { return }
+                if core.isClosed { return false }
                 guard let number = UInt64(name, radix: 16) else { continue }
                 let id = VersionID(rawValue: Int64(bitPattern: number))
                 // In this order: a body of unknown length gets its record before it stops being one.
@@ -48,5 +51,6 @@ extension BlockCache {
                 _ = directory.appending(name).withPlatformString { unlink($0) }
             }
         }
+        return true
     }
 }

@@ -9,6 +9,8 @@ import SystemPackage
 /// Locks, in the order in which they can be held together: `adding` or `loading`, a file's own (see `CacheFile`), then
 /// `files` or `known` alone. The index is used with any of them held but `files` and `known`.
 package final class BlockCache: Sendable {
+    /// Nothing is left of an earlier run that did not end in order.
+    let isTidied = Atomic(false)
     let core: CacheCore
     /// The lock, if it is ours to release.
     private let ownLock: FileDescriptor?
@@ -53,7 +55,14 @@ package final class BlockCache: Sendable {
                 "what is pinned takes more than the cache may, and nothing else can be kept; 'iesfs evict --unpin' mends that",
                 metadata: ["pinned": "\(pinned.bytes)", "limit": "\(core.ledger.effectiveLimit)"])
         }
-        core.index.setSnapshot { [weak self] in self?.snapshot() ?? [] }
+        isTidied.store(core.index.stoppedCleanly, ordering: .releasing)
+        core.index.setSnapshot { [weak self] in
+            guard let self else { return [] }
+            // What only the index before knew of takes room, and cannot be found any more.
+            isTidied.store(false, ordering: .releasing)
+            _ = core.threads.submit { [weak self] in self?.tidy() }
+            return snapshot()
+        }
         core.setEvictor { [weak self] need in self?.evict(need) ?? 0 }
         _ = core.threads.submit { [weak self] in self?.tidy() }
     }
@@ -165,7 +174,8 @@ package final class BlockCache: Sendable {
         core.writes.drain()
         let isStuck = core.watch.isStuck
         core.stopThreads()
-        let isClean = !isStuck && recordCleanStop()
+        // What was not tidied up is for the next run to do.
+        let isClean = !isStuck && recordCleanStop() && isTidied.load(ordering: .acquiring)
         core.index.close(isClean: isClean)
         // The lock goes last: whoever gets it finds everything written.
         if let ownLock { CacheLock.release(ownLock) }

@@ -52,6 +52,11 @@ extension CallDriver {
         _ call: ServiceCall, _ purpose: ResponseGate.Purpose, _ ticket: RequestTicket,
         _ deadline: inout ContinuousClock.Instant
     ) async throws(Failure) -> Success {
+        if call.mayUseLink, let link = links[call.target],
+            let success = try await attempt(call, at: link, purpose, deadline)
+        {
+            return success
+        }
         var admission = try await admission(call, ticket, &deadline)
         let credentials = admission.loan?.credentials
         var url = AbsoluteURL(origin: endpoint, target: call.target)
@@ -74,6 +79,7 @@ extension CallDriver {
             let outcome = await exchange(request, gate, deadline: deadline).redacting(credentials)
             note(outcome, pass, lasting: start.duration(to: settings.instant()))
             note(outcome, loan, call)
+            if url.origin != endpoint, outcome.success != nil { links[call.target] = url }
             switch outcome {
             case .delivered: return .delivered
             case .held(let answer, let bytes): return .held(answer, bytes)
@@ -94,6 +100,25 @@ extension CallDriver {
                 admission = try await passOn(to: url.origin, admission, call, deadline)
             }
         }
+    }
+
+    /// Asks where the call was redirected to before: no credentials go there, and the budget is the endpoint's.
+    ///
+    /// - Returns: Nil if the link does not serve any more; the receiver has heard of nothing then.
+    private func attempt(
+        _ call: ServiceCall, at link: AbsoluteURL, _ purpose: ResponseGate.Purpose, _ deadline: ContinuousClock.Instant
+    ) async throws(Failure) -> Success? {
+        guard let pass = try? await breakers.admit(to: link.origin, deadline: deadline) else { return nil }
+        let start = settings.instant()
+        let request = RequestBuilder(call: call, url: link, settings: settings).request(
+            with: nil, at: settings.now(), connectTimeout: max(.zero, start.duration(to: deadline)))
+        let gate = ResponseGate(purpose, now: settings.now) { pass.reached() }
+        let outcome = await exchange(request, gate, deadline: deadline)
+        note(outcome, pass, lasting: start.duration(to: settings.instant()))
+        if let success = outcome.success { return success }
+        if case .failed(let failure, isAnswered: true) = outcome { throw Failure(failure: failure, isAnswered: true) }
+        links[call.target] = nil
+        return nil
     }
 
     private func admission(
@@ -217,6 +242,15 @@ extension CallDriver {
 }
 
 extension ResponseGate.Outcome {
+    fileprivate var success: CallDriver.Success? {
+        switch self {
+        case .delivered: .delivered
+        case .held(let answer, let bytes): .held(answer, bytes)
+        case .document(let bytes): .document(bytes)
+        case .refused, .failed, .redirected: nil
+        }
+    }
+
     /// Without the secrets that the request carried, before anybody sees it.
     fileprivate func redacting(_ credentials: Credentials?) -> ResponseGate.Outcome {
         guard case .refused(let error, let date) = self else { return self }

@@ -36,6 +36,7 @@ struct CallDriver: Sendable {
     let budgets: RequestBudgets
     let breakers: Breakers
     let skew: ClockSkew
+    let links = LinkCache()
     private let backoff = Backoff()
     private let logger: Logger?
 

@@ -43,6 +43,9 @@ struct ServiceCall: Sendable {
     /// The answer can be that nothing has changed.
     var isConditional: Bool { fields[.ifNoneMatch] != nil || fields[.ifModifiedSince] != nil }
 
+    /// It asks for a part of one known version, so that a link to that version answers it as well as the endpoint.
+    var mayUseLink: Bool { fields[.ifRange] != nil }
+
     /// `GET …/ies/result/{id}`
     static func result(
         _ id: ResultID, range: Range<Int64>?, ifRange: Validator?, revalidating: Validator?,

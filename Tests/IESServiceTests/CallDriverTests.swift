@@ -233,6 +233,33 @@ extension CallDriverTests {
         #expect(bench.transport.requests.map(hasSecrets) == [true, false, false])
     }
 
+    @Test func `a link serves the parts of its version until it is refused, and gets no credentials`() async throws {
+        let part = ScriptedTransport.Response.text(
+            206, "result", ["Content-Range: bytes 0-5/100", "ETag: \"v1\""])
+        let transport = ScriptedTransport { number, request in
+            guard request.head.authority == "obs.example.org" else {
+                return self.redirect("https://obs.example.org/o?Signature=\(number)")
+            }
+            return number == 3 ? .text(403, "expired") : part
+        }
+        let bench = try Bench(transport, rate: RequestRate(perSecond: 1, burst: 1))
+        let version = Validator(etag: "\"v1\"", lastModified: nil)
+        for _ in 0..<3 { #expect(await bench.result(0..<6, ifRange: version) == nil) }
+        let asked = transport.requests.map { "\($0.head.authority ?? "")\($0.head.path ?? "")" }
+        let result = "example.com/v2/p1/ies/result/t1"
+        #expect(
+            asked == [
+                result, "obs.example.org/o?Signature=0", "obs.example.org/o?Signature=0",
+                "obs.example.org/o?Signature=0", result, "obs.example.org/o?Signature=4",
+            ])
+        for request in transport.requests where request.head.authority == "obs.example.org" {
+            #expect(request.head.headerFields[.authorization] == nil)
+        }
+        // What may have changed is asked of the endpoint.
+        #expect(await bench.result(0..<6) == nil)
+        #expect(transport.requests.suffix(2).first?.head.authority == "example.com")
+    }
+
     @Test func `five redirects are followed, not six`() async throws {
         func bench(_ count: Int) throws -> Bench {
             try Bench(
