@@ -44,6 +44,8 @@ final class Unsynced: Sendable {
 
     /// So much is written at most until a sync tells whether it got to the disk; more often would hold up downloads.
     private static let limit: Int64 = 512 << 20
+    /// So many files wait for it at most: each takes a descriptor.
+    private static let mostFiles = 256
 
     private let state = Mutex(State())
 
@@ -54,7 +56,7 @@ final class Unsynced: Sendable {
         state.withLock { state in
             state.files[ObjectIdentifier(file)] = file
             state.bytes += count
-            return state.bytes >= Self.limit
+            return state.bytes >= Self.limit || state.files.count >= Self.mostFiles
         }
     }
 

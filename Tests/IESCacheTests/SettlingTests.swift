@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import IESCache
 import SystemPackage
 import Testing
@@ -110,5 +111,29 @@ import Testing
             return Array(bytes[..<count])
         }
         #expect(bytes == Self.data)
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `however many small results are written one after the other, few of them stay open`() async throws {
+        let scratch = try Scratch()
+        let cache = try scratch.open()
+        var most = 0
+        for number in 0..<4000 {
+            _ = try cache.file(for: cache.add("t\(number)", size: 1000)).store(content(1000, seed: 1), 0..<1000)
+            if number % 100 == 0 { most = max(most, Self.openFiles(below: scratch.path)) }
+        }
+        // Those that are kept at hand, those that wait for a sync, and those that one is under way for.
+        #expect(most < 2000)
+        cache.close()
+    }
+
+    private static func openFiles(below path: FilePath) -> Int {
+        Scratch.names("/proc/self/fd").count { name in
+            var target = [UInt8](repeating: 0, count: 4096)
+            let count = target.withUnsafeMutableBytes {
+                readlink("/proc/self/fd/\(name)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+            }
+            return String(decoding: target.prefix(max(0, count)), as: UTF8.self).hasPrefix(path.string)
+        }
     }
 }
