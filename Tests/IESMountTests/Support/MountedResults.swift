@@ -35,7 +35,8 @@ struct MountedResults: Sendable {
     func unmount() async throws {
         let result = try await shell("exec \(quoted(program)) unmount \(quoted(point.string)) --timeout 20")
         #expect(result.succeeded, "iesfs unmount: \(result.errors)")
-        let gone = try await eventually(within: 10) { try await processes().isEmpty }
+        // A cache of tens of thousands of results is brought to the disk first.
+        let gone = try await eventually(within: 30) { try await processes().isEmpty }
         #expect(gone, "processes left behind")
     }
 
