@@ -17,6 +17,8 @@ package final class BlockCache: Sendable {
     private let adding = Mutex(())
     private let known = Mutex<[ResultKey: ResultRecord]>([:])
     private let inodes = Mutex(InodeNumbers())
+    /// Held while a number is chosen, for which the index is asked.
+    private let numbering = Mutex(())
     /// Changed on the thread that writes, or with `adding` locked.
     let pins = Mutex(Pins())
     let loading = Mutex(())
@@ -116,11 +118,24 @@ package final class BlockCache: Sendable {
     /// The inode number of `path` in its `variant` (a content version, a refusal): the one it got first, else
     /// `preferred`, else the next that is free. Never 0 or 1. Reaches the index within `indexDelay`.
     package func inodeNumber(path: String, variant: String, preferred: UInt64) throws(CacheError) -> UInt64 {
-        let (number, isNew) = try inodes.withLock { inodes throws(CacheError) in
-            try inodes.number(of: path, variant, preferred: preferred, in: core.index)
+        // What is in memory is never waited for, whatever the index's disk does.
+        if let number = inodes.withLock({ $0.number(of: path, variant) }) { return number }
+        return try numbering.withLock { _ throws(CacheError) in
+            if let number = inodes.withLock({ $0.number(of: path, variant) }) { return number }
+            if let number = try core.index.inode(path, variant), number > 1,
+                inodes.withLock({ $0.give(number, to: path, variant) })
+            {
+                return number
+            }
+            var number = max(preferred, 2)
+            while try core.index.owner(ofInode: number) != nil
+                || !inodes.withLock({ $0.give(number, to: path, variant) })
+            {
+                number = max(number &+ 1, 2)
+            }
+            core.index.enqueue(.inode(number, path: path, variant: variant))
+            return number
         }
-        if isNew { core.index.enqueue(.inode(number, path: path, variant: variant)) }
-        return number
     }
 
     /// What `inodeNumber` gave `number` to.

@@ -10,20 +10,15 @@ struct InodeNumbers {
     private var numbers: [Owner: UInt64] = [:]
     private var owners: [UInt64: Owner] = [:]
 
-    /// - Returns: The number, and whether the index does not have it yet.
-    mutating func number(
-        of path: String, _ variant: String, preferred: UInt64, in index: Index
-    ) throws(CacheError) -> (UInt64, isNew: Bool) {
+    func number(of path: String, _ variant: String) -> UInt64? { numbers[Owner(path: path, variant: variant)] }
+
+    /// Gives `number` to what has none; false, and nothing done, if it is another's.
+    mutating func give(_ number: UInt64, to path: String, _ variant: String) -> Bool {
+        guard owners[number] == nil else { return false }
         let owner = Owner(path: path, variant: variant)
-        if let number = numbers[owner] { return (number, false) }
-        if let number = try index.inode(path, variant), number > 1, owners[number] == nil {
-            take(number, owner)
-            return (number, false)
-        }
-        var number = max(preferred, 2)
-        while try isTaken(number, in: index) { number = max(number &+ 1, 2) }
-        take(number, owner)
-        return (number, true)
+        numbers[owner] = number
+        owners[number] = owner
+        return true
     }
 
     func owner(of number: UInt64) -> (path: String, variant: String)? {
@@ -32,15 +27,5 @@ struct InodeNumbers {
 
     var changes: [IndexChange] {
         numbers.map { .inode($0.value, path: $0.key.path, variant: $0.key.variant) }
-    }
-
-    private func isTaken(_ number: UInt64, in index: Index) throws(CacheError) -> Bool {
-        if owners[number] != nil { return true }
-        return try index.owner(ofInode: number) != nil
-    }
-
-    private mutating func take(_ number: UInt64, _ owner: Owner) {
-        numbers[owner] = number
-        owners[number] = owner
     }
 }

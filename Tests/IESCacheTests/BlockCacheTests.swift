@@ -6,7 +6,7 @@ import IESCache
 import SystemPackage
 import Testing
 
-@Suite struct BlockCacheTests {
+@Suite(.timeLimit(.minutes(5))) struct BlockCacheTests {
     @Test func `a second user is refused and told who the first is`() throws {
         let scratch = try Scratch()
         let first = try scratch.open { $0.owner = "/mnt/ies" }
@@ -179,7 +179,7 @@ import Testing
         #expect(try scratch.open { $0.limit = nil }.usage().limit == max(tenth, 1 << 30))
     }
 
-    @Test func `an index of another format is set aside with its data, with one warning`() throws {
+    @Test func `an index of another format is set aside with one warning, and its data goes`() async throws {
         let scratch = try Scratch()
         do {
             let cache = try scratch.open()
@@ -192,9 +192,13 @@ import Testing
         #expect(scratch.warnings.all.count == 1)
         #expect(cache.usage().used == 0)
         #expect(cache.usage().replacedIndexes == 1)
-        let aside = Scratch.files(scratch.cachePath.appending("set-aside"))
-        #expect(aside.contains { $0.lastComponent == "index.sqlite" })
-        #expect(aside.contains { $0.string.contains("/data/") })
+        let place = scratch.cachePath.appending("set-aside")
+        #expect(Scratch.files(place).contains { $0.lastComponent == "index.sqlite" })
+        // It takes room that nobody counts; the suite's limit ends a wait in vain.
+        while Scratch.files(place).contains(where: { $0.string.contains("/data/") }) {
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        #expect(Scratch.files(place).contains { $0.lastComponent == "index.sqlite" })
         #expect(Scratch.files(scratch.cachePath.appending("data")) == [])
     }
 
