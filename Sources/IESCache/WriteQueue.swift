@@ -193,10 +193,13 @@ final class WriteQueue: Sendable {
                 defer { state.jobs = [] }
                 return (.run(state.jobs), [])
             }
-            if let until = state.heldUntil, !state.hasStopped, ContinuousClock.now < until {
+            if let until = state.heldUntil, state.hasStopped || ContinuousClock.now < until {
                 defer { state.drainers = [] }
+                let waiting = state.drainers.map(\.signal)
+                // What there is no room for is fetched again.
+                if state.hasStopped { return (.stop, waiting) }
                 state.isSleeping = true
-                return (.rest(ContinuousClock.now.duration(to: until)), state.drainers.map(\.signal))
+                return (.rest(ContinuousClock.now.duration(to: until)), waiting)
             }
             let done = state.done
             let ready = state.drainers.filter { $0.target <= done }.map(\.signal)

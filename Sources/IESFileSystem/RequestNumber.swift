@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import IESTakeover
+
 /// The kernel's number of a request, by which one that is sent again to another worker is known.
 package struct RequestNumber: Hashable, Sendable {
     /// The same however often the request is sent; 0 stands for none.
@@ -7,10 +9,10 @@ package struct RequestNumber: Hashable, Sendable {
     /// It was sent before, to a worker that did not answer it.
     package let isRepeated: Bool
 
-    /// - Parameter unique: As it stands in the request's header. FUSE_UNIQUE_RESEND is bit 63.
+    /// - Parameter unique: As it stands in the request's header.
     package init(unique: UInt64) {
-        value = unique & ~(1 << 63)
-        isRepeated = unique >> 63 == 1
+        value = unique & ~TakeoverRecord.resendMark
+        isRepeated = unique & TakeoverRecord.resendMark != 0
     }
 
     package static let none = RequestNumber(unique: 0)

@@ -36,7 +36,6 @@ struct Breaker: TurnstileRules {
     private var waiting: [(id: Int, deadline: Instant)] = []
     private var rejected: [Int] = []
 
-    var isOpen: Bool { opening != nil }
     var isIdle: Bool { opening == nil && failures == 0 && waiting.isEmpty }
 
     /// Whether a request that was let in may still go out: the host may have been lost since.

@@ -116,7 +116,10 @@ extension CallDriver {
         let outcome = await exchange(request, gate, deadline: deadline)
         note(outcome, pass, lasting: start.duration(to: settings.instant()))
         if let success = outcome.success { return success }
-        if case .failed(let failure, isAnswered: true) = outcome { throw Failure(failure: failure, isAnswered: true) }
+        // A call that was ended, or has no time left, says nothing of the link.
+        if case .failed(let failure, let isAnswered) = outcome, isAnswered || failure.reachability == .unknown {
+            throw Failure(failure: failure, isAnswered: isAnswered)
+        }
         links[call.target] = nil
         return nil
     }

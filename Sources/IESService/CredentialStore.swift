@@ -73,12 +73,6 @@ package final class CredentialStore: Sendable {
         return nil
     }
 
-    /// The credentials to use now, where they are not to be asked for.
-    package func current() throws(CredentialError) -> Credentials {
-        guard case .credentials(let credentials)? = try found() else { throw missing }
-        return credentials
-    }
-
     /// There is nothing to use.
     package var missing: CredentialError {
         CredentialError(

@@ -133,6 +133,23 @@ import Testing
         #expect(Self.space(scratch) <= Int64(Self.block * 4))
     }
 
+    /// Nothing can be written any more, and nobody is left to make room.
+    @Test(.timeLimit(.minutes(1))) func `a cache that is full of what is pinned can be closed`() async throws {
+        let scratch = try Scratch()
+        let cache = try scratch.open { $0.limit = Int64(Self.block * 4) }
+        let data = content(Self.block * 4, seed: 4)
+        let pinned = try cache.file(for: cache.add("pinned", size: data.count))
+        try pinned.store(data, 0..<data.count)
+        pinned.settle()
+        while !pinned.isSettled { try await Task.sleep(for: .milliseconds(2)) }
+        #expect(pinned.pin())
+        let other = try cache.file(for: cache.add("other", size: data.count))
+        try other.store(data, 0..<Self.block)
+        other.drain()
+        #expect(cache.usage().memoryUsed > 0, "it waits for room")
+        cache.close()
+    }
+
     @Test func `a limit that is lower than what is there is met before more is written`() async throws {
         let scratch = try Scratch()
         let data = content(Self.block * 10, seed: 5)

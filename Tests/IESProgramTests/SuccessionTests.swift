@@ -240,4 +240,14 @@ import Testing
         let killed = plan.handle(.workerEnded(.killed(signal: 9), .somebody), at: .seconds(110))
         #expect(effects(killed).last == .startWorker(.proven), "not its fault")
     }
+
+    @Test func `who asks for an upgrade while one is under way hears how that one ends`() {
+        var plan = running()
+        _ = plan.handle(.upgradeRequested)
+        #expect(effects(plan.handle(.upgradeRequested)).isEmpty)
+        _ = plan.handle(.candidate(.loaded))
+        #expect(effects(plan.handle(.upgradeRequested)).isEmpty)
+        _ = plan.handle(.workerEnded(.exited(0)))
+        #expect(effects(plan.handle(.message(.ready))).contains(.noteUpgrade(failure: nil)))
+    }
 }

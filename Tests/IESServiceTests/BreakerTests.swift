@@ -19,10 +19,10 @@ import Testing
     private func opened() -> Breaker {
         var breaker = Breaker()
         for id in 0..<8 {
-            #expect(!breaker.isOpen)
+            #expect(breaker.admits(-1))
             breaker.failed(id, refused, at: start, random: 1)
         }
-        #expect(breaker.isOpen)
+        #expect(!breaker.admits(-1))
         return breaker
     }
 

@@ -18,8 +18,8 @@ struct UpgradeCommand: ParsableCommand {
               iesfs upgrade /mnt/ies
             """)
 
-    /// Longer than the holder takes for each step.
-    private static let patience: Duration = .seconds(60)
+    /// Longer than the holder gives all its steps together.
+    private static let patience = HolderPlan.loadTime + HolderPlan.drainTime + HolderPlan.takeOverTime + .seconds(25)
 
     @Argument(help: "Where the results are mounted.", completion: .directory)
     var mountpoint: String

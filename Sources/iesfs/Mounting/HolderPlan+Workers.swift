@@ -124,7 +124,9 @@ extension HolderPlan {
             // There is nobody to drain.
             upgrade = .switching
             return [.log(.info, "upgrading, as asked")] + startNext(.installed, at: now)
-        case .running, .starting, .takingOver, .renewing, .releasing, .draining:
+        // Whoever asks then hears how that one ends.
+        case .running: return [.log(.info, "an upgrade is under way already")]
+        case .starting, .takingOver, .renewing, .releasing, .draining:
             let words = "not done, because another change is under way: try again"
             return [.log(.warning, "the upgrade failed: \(words)"), .noteUpgrade(failure: words)]
         }
