@@ -15,8 +15,8 @@ struct PrefetchCommand: ParsableCommand {
             pattern of any of these, in quotes. The mount fetches several results at a time; what is there already is \
             not fetched again. Returns when all of it is in the cache and verified.
 
-            With --pin the results are never evicted, until 'iesfs evict --unpin'. They may take seven eighths of the \
-            cache; one that would go beyond is refused.
+            With --pin the results are never evicted, until 'iesfs evict --unpin'. They may take all of the \
+            cache but an eighth, or 256 MiB where that is less; one that would go beyond is refused.
 
             Exit status: 0 if all are in the cache, 1 if some failed, 64 for a wrong command line, 130 after Ctrl-C, \
             which ends downloads that no reader waits for.
