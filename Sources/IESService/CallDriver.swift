@@ -60,6 +60,8 @@ struct CallDriver: Sendable {
         extending deadline: inout ContinuousClock.Instant
     ) async throws(ServiceFailure) -> Success {
         var retry = 0
+        // Nothing was asked while no connection was made, so that only time limits how often that is tried.
+        var outageRetry = 0
         var hasCorrectedClock = false
         var hasOtherCredentials = false
         while true {
@@ -81,9 +83,10 @@ struct CallDriver: Sendable {
                 hasOtherCredentials = true
                 continue
             }
-            let delay = delay(after: failed.failure, retry: retry)
+            let isOutlasted = call.outlastsOutages && failed.failure.isOutage
+            let delay = delay(after: failed.failure, retry: isOutlasted ? outageRetry : retry)
             if let delay { noteThrottling(failed, call, delay) }
-            guard !failed.isAnswered, retry < retryLimit(of: call, after: failed.failure),
+            guard !failed.isAnswered, isOutlasted || retry < min(settings.retries, call.retryLimit),
                 let delay, delay < settings.instant().duration(to: deadline)
             else { throw failed.failure }
             logger?.debug("\(endpoint)\(call.path): trying again in \(delay) after \(failed.failure.summary)")
@@ -92,16 +95,11 @@ struct CallDriver: Sendable {
             } catch {
                 throw .transport(.cancelled)
             }
-            retry += 1
+            if isOutlasted { outageRetry += 1 } else { retry += 1 }
         }
     }
 
     // MARK: - After a failure
-
-    /// Nothing was asked while no connection was made, so that only time limits how often that is tried.
-    private func retryLimit(of call: ServiceCall, after failure: ServiceFailure) -> Int {
-        call.outlastsOutages && failure.isOutage ? .max : min(settings.retries, call.retryLimit)
-    }
 
     /// How long to wait before the next try; nil when there should be none.
     private func delay(after failure: ServiceFailure, retry: Int) -> Duration? {

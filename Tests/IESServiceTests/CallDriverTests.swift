@@ -85,6 +85,18 @@ import Testing
         #expect(bench.waits.max() == .seconds(5), "it is back for this long at most before it is asked")
     }
 
+    /// As a service does that closes what it had not accepted yet.
+    @Test func `a failure after an outage may be tried again as often as one without`() async throws {
+        let transport = ScriptedTransport { number, _ in
+            number < 12 ? .failure(.connectionRefused("x")) : number < 14 ? .failure(.connectionReset("x")) : Self.good
+        }
+        let bench = try Bench(transport, retries: 2)
+        let receiver = RecordingReceiver()
+        try await bench.client.result(
+            Bench.id, outlastsOutages: true, deadline: bench.deadline(120), receiver: receiver)
+        #expect(receiver.bytes == Array("result".utf8) && transport.requests.count == 15)
+    }
+
     @Test func `an outage is outlasted until the deadline only, and other failures as often as set`() async throws {
         func failure(_ response: Response) async throws -> (ServiceFailure?, Int) {
             let bench = try Bench(ScriptedTransport(response), retries: 1)
