@@ -36,6 +36,8 @@ struct FetchPlan: Sendable {
     var aheads: [(reader: Int, ahead: ReadAhead)] = []
     var nextDownload = 0
     private var breaks = 0
+    /// Downloads before it were begun before the last break that counted: those of them that break, broke with it.
+    private var firstAfterBreak = 0
     /// The furthest byte a stream has brought: what counts as progress after it began again.
     private var furthest: Int64 = 0
 
@@ -134,8 +136,10 @@ struct FetchPlan: Sendable {
         guard let download = downloads.removeValue(forKey: id) else { return settled }
         guard !download.left.isEmpty else { return settled + schedule() }
         let error = error ?? .shortBody("the body ended at byte \(download.next) of \(download.end)")
+        if error.isBreak, id < firstAfterBreak { return settled + schedule() }
         if error.isBreak, breaks < Self.restarts {
             breaks += 1
+            firstAfterBreak = nextDownload
             return settled + schedule()
         }
         breaks = 0

@@ -83,6 +83,27 @@ import Testing
         #expect(!plan.hasReads)
     }
 
+    /// A server that restarts resets every connection at once.
+    @Test func `connections that break together are one break, and all go on`() {
+        var plan = plan()
+        for read in 0..<8 {
+            let start = Int64(read) * 10 * Self.mebibyte
+            _ = plan.read(read, range: start..<start + 10, missing: [start..<start + 10])
+        }
+        let broken = FetchError.service(.transport(.connectionReset("x")))
+        for round in 0..<4 {
+            for id in 8 * round..<8 * (round + 1) {
+                let actions = plan.ended(id, broken)
+                if round < 3 {
+                    #expect(actions.count == 1 && plan.downloads.count == 8, "round \(round), \(id): \(actions)")
+                } else {
+                    // Four times without a byte, as for one connection.
+                    #expect(actions.contains { if case .fail = $0 { true } else { false } } || id > 8 * round)
+                }
+            }
+        }
+    }
+
     @Test func `a refusal fails the reads of its range and no others`() {
         var plan = plan()
         _ = plan.read(1, range: 0..<10, missing: [0..<10])
